@@ -1,0 +1,1 @@
+"""The grammar that our CRDs share."""

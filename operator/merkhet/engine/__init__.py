@@ -1,0 +1,1 @@
+"""All that touches Kopf, the API server or the clock."""

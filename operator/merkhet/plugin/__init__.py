@@ -1,0 +1,1 @@
+"""kubectl merkhet: what a person does from a terminal."""

@@ -1,0 +1,1 @@
+"""The namespace's store: what is kept by content, what is claimed once, and where it stands."""
