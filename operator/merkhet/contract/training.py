@@ -84,6 +84,7 @@ class Tensor(Message):
     missing: bool = False  # whether NaN (numbers) may stand for a missing value in any of its columns
     missing_columns: tuple[str, ...] = ()  # which columns of it may be missing
     categories: tuple[Any, ...] | None = None  # values known at training, where an unknown one is refused
+    column_categories: dict[str, tuple[Any, ...]] = Field(default_factory=dict)  # the same, of an input with several
 
 
 class Signature(Message):
@@ -129,8 +130,8 @@ class Artifact(Message):
 class Golden(Message):
     """Requests and the answers that scikit-learn gave: replayed before any user is served. A blob, canonical JSON.
 
-    Shapes: ``inputs[name]`` has one entry per row, a list of numbers for a tensor of several columns; ``outputs`` alike.
-    No personal column is in it.
+    Shapes: ``inputs[name]`` has one entry per row, a list of numbers for a tensor of several columns; ``outputs``
+    alike. No personal column is in it.
     """
 
     version: Literal[1] = 1
