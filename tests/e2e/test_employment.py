@@ -46,7 +46,7 @@ def test_the_version_is_registered_with_its_record(whole: Tenant) -> None:
 
 def test_nobody_is_served_before_somebody_approves(whole: Tenant) -> None:
     assert whole.waits("modeldeployments", "employment", "AwaitingApproval")
-    assert whole.find("pods", "merkhet.dev/kind=ModelDeployment") == []
+    assert whole.find("pods", "merkhet.dev/kind=modeldeployment") == []
 
 
 def test_an_approved_version_answers_as_often_right_as_its_record_says(whole: Tenant) -> None:

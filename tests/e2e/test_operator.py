@@ -45,7 +45,7 @@ MOMENTS: dict[str, Callable[[Tenant], object]] = {
 
 
 def _job(tenant: Tenant, kind: str) -> str:
-    jobs = until(lambda: tenant.find("jobs", f"merkhet.dev/kind={kind}"), bool, f"{kind} has a Job")
+    jobs = until(lambda: tenant.find("jobs", f"merkhet.dev/kind={kind.lower()}"), bool, f"{kind} has a Job")
     return str(jobs[0]["metadata"]["name"])
 
 

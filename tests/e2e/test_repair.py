@@ -37,7 +37,7 @@ def test_what_is_deleted_comes_back(serving: Tenant, kind: str, name: str) -> No
 
 
 def test_a_deleted_revision_is_made_again(serving: Tenant) -> None:
-    own = "merkhet.dev/kind=ModelDeployment,merkhet.dev/name=employment"
+    own = "merkhet.dev/kind=modeldeployment,merkhet.dev/name=employment"
     uids = {body["metadata"]["uid"] for body in serving.find("deployments", own)}
     serving.kubectl("delete", "deployments", "-l", own, "--wait=false")
     until(
@@ -73,7 +73,7 @@ def test_an_address_that_somebody_changed_leads_to_the_model_again(serving: Tena
 
 
 def test_a_scaled_revision_is_put_right(serving: Tenant) -> None:
-    own = "merkhet.dev/kind=ModelDeployment,merkhet.dev/name=employment"
+    own = "merkhet.dev/kind=modeldeployment,merkhet.dev/name=employment"
     name = serving.find("deployments", own)[0]["metadata"]["name"]
     serving.kubectl("scale", "deployment", name, "--replicas=5")
     until(
@@ -83,12 +83,12 @@ def test_a_scaled_revision_is_put_right(serving: Tenant) -> None:
 
 def test_a_deleted_job_of_a_finished_run_is_not_run_again(serving: Tenant) -> None:
     runs = (serving.get("modeltrainings", "employment") or {})["status"]["runs"]
-    serving.kubectl("delete", "jobs", "-l", "merkhet.dev/kind=ModelTraining", "--wait=true")
+    serving.kubectl("delete", "jobs", "-l", "merkhet.dev/kind=modeltraining", "--wait=true")
     serving.kubectl("annotate", "modeltraining", "employment", "example.com/look=again", "--overwrite")
     serving.kubectl("label", "modeltraining", "employment", "looked=at", "--overwrite")
     serving.settled("modeltrainings", "employment")
     assert (serving.get("modeltrainings", "employment") or {})["status"]["runs"] == runs
-    assert serving.find("jobs", "merkhet.dev/kind=ModelTraining") == []
+    assert serving.find("jobs", "merkhet.dev/kind=modeltraining") == []
 
 
 def test_a_status_that_somebody_emptied_is_told_again_without_a_second_version(serving: Tenant) -> None:

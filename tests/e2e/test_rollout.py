@@ -12,7 +12,7 @@ from tests.e2e.conftest import train
 
 DEPLOYMENT = example("serving.yaml")
 TRAINING = example("training.yaml")
-OWN = "merkhet.dev/kind=ModelDeployment,merkhet.dev/name=employment"
+OWN = "merkhet.dev/kind=modeldeployment,merkhet.dev/name=employment"
 
 
 @pytest.fixture(scope="module")

@@ -85,10 +85,9 @@ def read(file: Path) -> Table:
     try:
         table = database.sql(f"select * from '{_quoted(file)}'")  # noqa: S608 - the person's own file on their own machine
         counts = [f'count(distinct "{name}"), count(*) - count("{name}")' for name in table.columns]
-        figures = table.aggregate(", ".join(["count(*)", *counts])).fetchone()
+        [figures] = table.aggregate(", ".join(["count(*)", *counts])).fetchall()
     except duckdb.Error as found:
         raise MerkhetError(f"{file} cannot be read as parquet, CSV or JSON lines: {found}") from found
-    assert figures is not None
     kinds = [str(kind) for kind in table.types]
     columns = tuple(
         Column(name, _is_number(kind), kind.startswith(("DATE", "TIMESTAMP")), figures[1 + 2 * i], figures[2 + 2 * i])

@@ -94,7 +94,7 @@ def _pod(pod: dict[str, Any]) -> Iterator[str]:
 
 
 def _pods(body: dict[str, Any], kubectl: Kubectl) -> list[dict[str, Any]]:
-    selector = f"merkhet.dev/kind={body['kind']},merkhet.dev/name={body['metadata']['name']}"
+    selector = f"merkhet.dev/kind={body['kind'].lower()},merkhet.dev/name={body['metadata']['name']}"
     try:
         found: list[dict[str, Any]] = kubectl.json("get", "pods", "-l", selector)["items"]
     except KubectlFailed:
