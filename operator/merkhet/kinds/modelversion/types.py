@@ -1,0 +1,195 @@
+"""What a ModelVersion is made of: a record nobody can change, a decision, and what is found out about both."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from merkhet.api.base import Part, StatusPart
+from merkhet.api.fields import AnyValue, ColumnName, Digest, Name, Version, VersionName
+from merkhet.contract import training as contract
+
+Word = Annotated[str, Field(max_length=128)]
+Line = Annotated[str, Field(max_length=512)]
+Text = Annotated[str, Field(max_length=2048)]
+Categories = Annotated[tuple[AnyValue, ...], Field(max_length=10000)]
+DecisionName = Literal["Pending", "Approved", "Rejected"]
+
+
+class Artifact(Part):
+    """The model itself, in the namespace's store."""
+
+    digest: Digest = Field(description="SHA-256 of the model's bytes; a server refuses any others.")
+    size: int = Field(ge=1, description="Size in bytes.")
+    format: Literal["onnx"] = Field(default="onnx", description="What the bytes are.")
+    uri: Annotated[str, Field(max_length=1024)] = Field(
+        description="Where the bytes stand in the store: blobs/sha256/ and the digest's hex digits."
+    )
+
+
+class Tensor(Part):
+    """One input or output of the model."""
+
+    name: Word = Field(description="Name in requests and answers.")
+    datatype: Annotated[str, Field(max_length=16)] = Field(
+        description="Type of its elements in the Open Inference Protocol, such as FP32, INT64 or BYTES."
+    )
+    shape: Annotated[tuple[int, ...], Field(max_length=8)] = Field(
+        description="Its dimensions; -1 is the number of rows."
+    )
+    columns: Annotated[tuple[ColumnName, ...], Field(max_length=2000)] = Field(
+        default=(), description="Columns it consists of, in order, where it holds several."
+    )
+    missing: bool = Field(default=False, description="Whether NaN may stand for a missing value.")
+    missing_columns: Annotated[tuple[ColumnName, ...], Field(max_length=2000)] = Field(
+        default=(), description="Columns that may be missing."
+    )
+    categories: Categories | None = Field(
+        default=None, description="Values known at training, where an unknown one is refused."
+    )
+    column_categories: Annotated[dict[ColumnName, Categories], Field(max_length=2000)] = Field(
+        default_factory=dict, description="The same for single columns, where it holds several."
+    )
+
+
+class Signature(Part):
+    """What the model takes and what it answers."""
+
+    inputs: Annotated[tuple[Tensor, ...], Field(min_length=1, max_length=2000)] = Field(
+        description="What a request has to bring."
+    )
+    outputs: Annotated[tuple[Tensor, ...], Field(min_length=1, max_length=64)] = Field(description="What is answered.")
+    task: contract.TaskName = Field(description="Classification or Regression.")
+    classes: Annotated[tuple[AnyValue, ...], Field(max_length=10000)] = Field(
+        default=(), description="The classes, in the order of their probabilities."
+    )
+    threshold: float | None = Field(
+        default=None, description="Of a binary classifier: the positive class is predicted from this probability on."
+    )
+    positive: AnyValue | None = Field(default=None, description="Of a binary classifier: the class looked for.")
+    graph: Annotated[dict[str, Word], Field(max_length=64)] = Field(
+        default_factory=dict, description="Names of the outputs inside the model, by their names in answers."
+    )
+
+
+class DataVersion(Part):
+    """A version of a FeatureSet that the model was made from."""
+
+    feature_set: Name = Field(description="Name of the FeatureSet.")
+    version: Version = Field(description="Number of its version.")
+    digest: Digest = Field(description="SHA-256 of the version's manifest.")
+
+
+class Lineage(Part):
+    """Where the model comes from."""
+
+    training: Annotated[dict[str, Line], Field(max_length=16)] = Field(
+        default_factory=dict, description="The ModelTraining that made it: name, uid, run and trigger."
+    )
+    data: Annotated[tuple[DataVersion, ...], Field(max_length=64)] = Field(
+        default=(), description="The data it was trained on."
+    )
+    image: Line = Field(default="", description="Container image that trained it.")
+    packages: Annotated[dict[str, Word], Field(max_length=64)] = Field(
+        default_factory=dict, description="Versions of the packages that trained it."
+    )
+    revision: Line | None = Field(
+        default=None, description="Revision of the source, from the annotation merkhet.dev/revision."
+    )
+    author: Line | None = Field(default=None, description="Who answers for the training.")
+
+
+class Metric(Part):
+    """A figure on the test rows."""
+
+    name: Word = Field(description="Name of the metric, such as roc_auc.")
+    value: float = Field(description="The figure.")
+    low: float | None = Field(default=None, description="Lower end of its interval.")
+    high: float | None = Field(default=None, description="Upper end of its interval.")
+
+
+class Gate(Part):
+    """A limit that the model had to keep."""
+
+    name: Word = Field(description="What was judged.")
+    result: Literal["Passed", "Failed", "Inconclusive"] = Field(description="Whether the limit was kept.")
+    value: float | None = Field(default=None, description="What was found.")
+    limit: float | None = Field(default=None, description="What was asked.")
+    message: Text = Field(default="", description="The result in words.")
+
+
+class Usage(Part):
+    """What the training used."""
+
+    cpu_seconds: float = Field(default=0.0, ge=0, description="Processor time in seconds.")
+    wall_seconds: float = Field(default=0.0, ge=0, description="Time in seconds from start to end.")
+    peak_memory: int = Field(default=0, ge=0, description="Most memory held at once, in bytes.")
+    cost: float | None = Field(default=None, ge=0, description="Price of the run, by the installation's prices.")
+
+
+class Record(Part):
+    """What a version is. Written once."""
+
+    model: Name = Field(description="Name of the model in the registry.")
+    version: Version = Field(description="Number of the version; never used twice.")
+    artifact: Artifact = Field(description="The model itself, in the namespace's store.")
+    signature: Signature = Field(description="What the model takes and what it answers.")
+    lineage: Lineage = Field(default_factory=Lineage, description="Where the model comes from.")
+    parameters: Annotated[dict[str, AnyValue], Field(max_length=256)] = Field(
+        default_factory=dict, description="Parameters it was trained with."
+    )
+    metrics: Annotated[tuple[Metric, ...], Field(max_length=128)] = Field(
+        default=(), description="Figures on the test rows, the main one first."
+    )
+    gates: Annotated[tuple[Gate, ...], Field(max_length=128)] = Field(
+        default=(), description="Limits it had to keep, and whether it did."
+    )
+    reports: Annotated[dict[str, Digest], Field(max_length=32)] = Field(
+        default_factory=dict, description="Digests of what was written about it, by name: golden, evaluation."
+    )
+    rows: Annotated[dict[str, int], Field(max_length=16)] = Field(
+        default_factory=dict, description="How many rows it was trained and tested on."
+    )
+    usage: Usage = Field(default_factory=Usage, description="What the training used.")
+
+    @classmethod
+    def of(cls, result: contract.TrainingResult, *, cost: float | None = None) -> Record:
+        """The record of what a training answered; raises ValueError where the answer holds no complete model."""
+        said: dict[str, Any] = result.body()
+        said["version"] = said.pop("number", None)
+        if cost is not None:
+            said["usage"]["cost"] = cost
+        return cls.model_validate(said)
+
+
+class Approval(Part):
+    """What was decided about the version, by whom and why."""
+
+    decision: DecisionName = Field(
+        default="Pending",
+        description="Approved versions may be served. Changing this needs the verb approve on modelversions.",
+    )
+    reason: Text = Field(default="", description="Why it was decided so.")
+    by: Annotated[str, Field(max_length=253)] = Field(
+        default="", description="Who decided: the user name under which the change is made."
+    )
+
+
+class ModelVersionSpec(Part):
+    """A version of a model: its record and the decision about it."""
+
+    record: Record = Field(description="What the version is: written once, never changed.")
+    approval: Approval = Field(default=Approval(), description="Whether the version may be served.")
+
+
+class ModelVersionStatus(StatusPart):
+    """What is found out about a version."""
+
+    observed_generation: int = Field(default=-1, description="Generation of the spec that this status speaks of.")
+    decision: DecisionName | None = Field(
+        default=None, description="The decision that counts: Pending as long as the approval policy is not in force."
+    )
+    served_by: Annotated[tuple[VersionName, ...], Field(max_length=100)] = Field(
+        default=(), description="Names of the ModelDeployments that serve it."
+    )
