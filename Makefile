@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 VENV := .venv
 BIN := $(VENV)/bin
 RUN := PYTHONPATH=operator:. $(BIN)/python
-CLUSTER := $(RUN) tests/cluster/run.py
+CLUSTER := $(RUN) -m tests.cluster.run
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint types unit generate verify golden cluster cluster-down images install soak bench clean
 
@@ -40,22 +40,22 @@ golden: $(VENV)/ready ## write golden files anew; review the difference like cod
 	@$(BIN)/python tests/run.py tests/golden --update-golden
 
 cluster: $(VENV)/ready ## start the local cluster; kubeconfig in .cluster/kubeconfig
-	@$(RUN) tests/cluster/cluster.py up
+	@$(RUN) -m tests.cluster.cluster up
 
 cluster-down: $(VENV)/ready ## stop the local cluster; nothing stays behind
-	@$(RUN) tests/cluster/cluster.py down
+	@$(RUN) -m tests.cluster.cluster down
 
 images: cluster ## build the three images and put them onto the node
-	@$(RUN) images/build.py && $(RUN) tests/cluster/cluster.py load
+	@$(RUN) -m images.build && $(RUN) -m tests.cluster.cluster load
 
 install: images ## install the chart into the cluster
-	@$(RUN) tests/cluster/install.py
+	@$(RUN) -m tests.cluster.install
 
 soak: install ## what takes too long for every change: rollouts by the hundred, kills at random
 	@$(CLUSTER) $(BIN)/python tests/run.py tests/soak
 
 bench: $(VENV)/ready ## measure beside the alternatives; figures go to docs/benchmarks.md
-	@$(RUN) tests/cluster/cluster.py tools && $(RUN) -m tests.bench.operator.run && $(RUN) -m tests.bench.serving.run
+	@$(RUN) -m tests.cluster.cluster tools && $(RUN) -m tests.bench.operator.run && $(RUN) -m tests.bench.serving.run
 
 clean: cluster-down ## remove what was built in this folder
 	@rm -rf $(VENV) .cluster .mypy_cache .ruff_cache .pytest_cache

@@ -65,11 +65,11 @@ class Demo:
     def show(self) -> None:
         """All steps, then what came out."""
         print(f"Merkhet: from census records to predictions, in namespace {NAMESPACE}\n")
-        self.python("a Kubernetes cluster", "tests/cluster/cluster.py", "up")
+        self.python("a Kubernetes cluster", "tests.cluster.cluster", "up")
         self._use_the_cluster()
-        self.python("three images", "images/build.py")
-        self.python("the images on the node", "tests/cluster/cluster.py", "load")
-        self.python("the operator, by Helm", "tests/cluster/install.py")
+        self.python("three images", "images.build")
+        self.python("the images on the node", "tests.cluster.cluster", "load")
+        self.python("the operator, by Helm", "tests.cluster.install")
         with self.step("a namespace with the restricted Pod Security Standard"):
             self.make_namespace()
         with self.step("four years of census records into its store"):
@@ -94,7 +94,7 @@ class Demo:
 
     def _use_the_cluster(self) -> None:
         self.environment.setdefault("KUBECONFIG", str(ROOT / ".cluster" / "kubeconfig"))
-        tools = self.run([sys.executable, "tests/cluster/cluster.py", "path"]).strip()
+        tools = self.run([sys.executable, "-m", "tests.cluster.cluster", "path"]).strip()
         self.environment["PATH"] = os.pathsep.join((tools, self.environment["PATH"]))
 
     def make_namespace(self) -> None:
@@ -168,7 +168,7 @@ class Demo:
         """A step that is a script of the project; its latest line is shown while it runs."""
         with self.step(title) as say, LOG.open("a", encoding="utf-8") as log:
             script = subprocess.Popen(
-                [sys.executable, *words],
+                [sys.executable, "-m", *words],
                 cwd=ROOT,
                 env=self.environment,
                 stdout=subprocess.PIPE,
@@ -271,7 +271,7 @@ def summary(record: dict[str, Any], serving: dict[str, Any], people: pa.Table, a
 
 def advice(version: str) -> str:
     """What to try next, and how to be rid of it all."""
-    path = '"$(.venv/bin/python tests/cluster/cluster.py path):$PWD/.venv/bin:$PATH"'
+    path = '"$(.venv/bin/python -m tests.cluster.cluster path):$PWD/.venv/bin:$PATH"'
     return "\n".join(
         (
             "Try next",
