@@ -19,9 +19,7 @@ Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$", max_length=71)]
 Duration = Annotated[str, Field(pattern=r"^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$", max_length=32)]
 Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?$", max_length=24)]
 # Where data comes from. What the store holds is addressed as store://raw/….
-Uri = Annotated[
-    str, Field(max_length=1024, pattern=r"^(store://raw/[^\x00-\x20]+|https://[^\x00-\x20]+)$")
-]
+Uri = Annotated[str, Field(max_length=1024, pattern=r"^(store://raw/[^\x00-\x20]+|https://[^\x00-\x20]+)$")]
 Version = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Time = Annotated[str, Field(max_length=32)]
 # Any JSON value; in a CRD: x-kubernetes-preserve-unknown-fields.
