@@ -33,6 +33,7 @@ class Setup:
     gib_hour_price: float = 0.0
     currency: str = "EUR"
     approval_policy: str = "merkhet-approval"
+    account: str = "system:serviceaccount:merkhet:merkhet"  # who the operator is to the API server
     cluster_domain: str = "cluster.local"
 
 

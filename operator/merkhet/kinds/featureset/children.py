@@ -1,0 +1,61 @@
+"""The Job that makes one version of a FeatureSet."""
+
+from __future__ import annotations
+
+from merkhet.api.meta import Body
+from merkhet.contract import features as contract
+from merkhet.contract.runs import Origin, Run
+from merkhet.kinds.apis import FEATURESET
+from merkhet.kinds.featureset.observe import SHORT, FeatureSet
+from merkhet.kinds.run import State
+from merkhet.kinds.runs import digest_of_means
+from merkhet.manifests import runs as manifests
+from merkhet.manifests.labels import REVISION
+
+ROLE = "features"
+
+
+def job(features: FeatureSet, state: State, means: manifests.Means) -> Body:
+    """The Job of a run."""
+    run = Run(
+        key=state.key,
+        trigger=state.trigger,
+        origin=Origin(
+            kind=FEATURESET.kind,
+            namespace=features.meta.namespace,
+            name=features.meta.name,
+            uid=features.meta.uid,
+        ),
+        revision=features.meta.annotations.get(REVISION),
+        image=means.image,
+    )
+    return manifests.job(
+        name=state.job or "",
+        short=SHORT,
+        role=ROLE,
+        run=run,
+        spec=state.spec,
+        attempt=state.attempt,
+        task=task(features, run).dump(),
+        means=means,
+        digest=digest_of_means(means),
+    )
+
+
+def task(features: FeatureSet, run: Run) -> contract.FeaturesTask:
+    """What the pod is asked."""
+    spec = features.spec
+    return contract.FeaturesTask(
+        run=run,
+        feature_set=features.meta.name,
+        sources=tuple(contract.Source(name=one.name, uri=one.uri, format=one.format) for one in spec.sources),
+        query=spec.query,
+        entity=spec.entity,
+        timestamp=spec.timestamp,
+        columns=tuple(
+            contract.ColumnContract(
+                name=column.name, type=column.type, personal=column.personal, description=column.description
+            )
+            for column in spec.columns
+        ),
+    )

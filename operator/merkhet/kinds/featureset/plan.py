@@ -1,0 +1,73 @@
+"""What should exist because of a FeatureSet: the store, a way for reports, and the Job of the run that counts."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from merkhet.api.meta import Body
+from merkhet.api.quantities import duration
+from merkhet.contract.runs import spec_trigger
+from merkhet.kinds import runs
+from merkhet.kinds.apis import FEATURESET
+from merkhet.kinds.common import Amounts, Resources, beside_store, decisive, filled, store_children
+from merkhet.kinds.featureset.children import job
+from merkhet.kinds.featureset.observe import SHORT, FeatureSet, Seen
+from merkhet.kinds.featureset.types import FeatureSetSpec
+from merkhet.kinds.kind import Plan, Setup
+from merkhet.kinds.run import State, Wish
+from merkhet.manifests.runs import Means
+
+# Fits a machine of two cores beside everything else; DuckDB spills to disk when memory is short.
+USUAL = Resources(requests=Amounts(cpu="250m", memory="512Mi"), limits=Amounts(cpu="2", memory="2Gi"))
+
+
+def plan(features: FeatureSet, seen: Seen, now: datetime) -> Plan:
+    """What should exist, and when to look again."""
+    state = state_of(features, seen, now)
+    children = (
+        *store_children(seen.setup),
+        *runs.reporting_children(features.meta, SHORT),
+        *runs.job_children(state, seen.runs, _job(features, seen.setup, state), may_start=not features.spec.suspend),
+    )
+    return Plan(children, runs.look_again(state, seen.runs))
+
+
+def state_of(features: FeatureSet, seen: Seen, now: datetime) -> State:
+    """The run that counts now."""
+    return runs.judge(wish_of(features, seen.setup), seen.runs, features.status.runs, now)
+
+
+def wish_of(features: FeatureSet, setup: Setup) -> Wish:
+    """What is to be run."""
+    return Wish(
+        kind=FEATURESET.kind,
+        name=features.meta.name,
+        spec=trigger_of(features.spec),
+        annotation=runs.asked_for(features.meta),
+        means=runs.digest_of_means(means_of(features.spec, setup)),
+    )
+
+
+def trigger_of(spec: FeatureSetSpec) -> str:
+    """The trigger of all that decides what the features are; how columns are described does not."""
+    columns = [[column.name, column.type, column.personal] for column in spec.columns]
+    sources = [decisive(source) for source in spec.sources]
+    return spec_trigger(sources, spec.query, list(spec.entity), spec.timestamp, columns)
+
+
+def means_of(spec: FeatureSetSpec, setup: Setup) -> Means:
+    """What the run works with."""
+    return Means(
+        image=setup.trainer_image,
+        pull_policy=setup.pull_policy,
+        pull_secrets=setup.pull_secrets,
+        resources=filled(spec.resources, USUAL),
+        deadline_seconds=max(1, int(duration(spec.deadline).total_seconds())),
+        retries=spec.retries,
+        template=spec.pod_template.body(),
+        beside_store=beside_store(setup),
+    )
+
+
+def _job(features: FeatureSet, setup: Setup, state: State) -> Body | None:
+    return job(features, state, means_of(features.spec, setup)) if state.job else None

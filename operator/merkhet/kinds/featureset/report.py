@@ -1,0 +1,75 @@
+"""What is said of a FeatureSet: its versions, its runs, and whether its features can be used."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import ValidationError
+
+from merkhet.api.conditions import Fact, ready
+from merkhet.contract.features import FeaturesResult
+from merkhet.kinds import runs
+from merkhet.kinds.common import problem_facts
+from merkhet.kinds.featureset.observe import FeatureSet, Seen
+from merkhet.kinds.featureset.plan import state_of, wish_of
+from merkhet.kinds.featureset.types import FeatureSetStatus, FoundColumn, PublishedVersion
+from merkhet.kinds.history import priced, settled, spoilt, trimmed
+from merkhet.kinds.kind import Live, Report
+from merkhet.kinds.run import State
+
+VERSIONS = 10
+
+
+def report(features: FeatureSet, seen: Seen, live: Live, now: datetime) -> Report:
+    """Status and conditions."""
+    state = state_of(features, seen, now)
+    wish = wish_of(features, seen.setup)
+    history = runs.updated(features.status.runs, seen.runs, wish, state, now)
+    status = features.status.model_copy(update={"observed_generation": features.meta.generation})
+    result, fault = _result(seen)
+    if seen.runs.report is not None and result is not None:
+        status = _published(status, result)
+        history = settled(history, seen.runs.report.key, version=result.number)
+    if seen.runs.report is not None and fault:
+        history = spoilt(history, seen.runs.report.key, fault)
+    history = priced(history, seen.setup)
+    status = status.model_copy(update={"runs": trimmed(history, wish)})
+    return Report(status, _facts(features, status, state, live, fault))
+
+
+def _facts(features: FeatureSet, status: FeatureSetStatus, state: State, live: Live, fault: str) -> tuple[Fact, ...]:
+    where = f"FeatureSet {features.meta.namespace}/{features.meta.name}"
+    latest = status.latest
+    good = None if latest is None else f"version {latest.version} of {where} stays in use"
+    state = runs.spoilt_state(state, fault)
+    said = problem_facts(live, still_ready=good) or runs.facts(
+        state, None, subject=where, suspended=features.spec.suspend, good=good
+    )
+    if said is not None:
+        return said
+    rows = f", {latest.rows} rows in {len(status.columns)} columns" if latest is not None else ""
+    return ready("Published", f"version {latest.version if latest else '?'} of {where}{rows}")
+
+
+def _published(status: FeatureSetStatus, result: FeaturesResult) -> FeatureSetStatus:
+    """The status with this version in it; the newest is the one that users get."""
+    version = PublishedVersion(version=result.number, digest=result.digest, rows=result.rows, created_at=result.created)
+    others = [one for one in status.versions if one.version != version.version]
+    versions = sorted([version, *others], key=lambda one: one.version, reverse=True)[:VERSIONS]
+    changes: dict[str, object] = {"versions": tuple(versions), "latest": versions[0]}
+    if versions[0].version == version.version:
+        changes["columns"] = tuple(
+            FoundColumn(name=column.name, type=column.type, personal=column.personal) for column in result.columns
+        )
+    return status.model_copy(update=changes)
+
+
+def _result(seen: Seen) -> tuple[FeaturesResult | None, str]:
+    """What the last report says was made, and what is wrong with it."""
+    report = seen.runs.report
+    if report is None or report.phase != "Succeeded":
+        return None, ""
+    try:
+        return FeaturesResult.model_validate(report.result), ""
+    except ValidationError as error:
+        return None, f"the run's result cannot be read ({error.errors()[0]['msg']}); use one version for all images"

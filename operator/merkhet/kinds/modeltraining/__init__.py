@@ -1,0 +1,72 @@
+"""ModelTraining: from features to a registered version of a model."""
+
+from __future__ import annotations
+
+from merkhet.kinds import runs
+from merkhet.kinds.apis import FEATURESET, MODELTRAINING, MODELVERSION
+from merkhet.kinds.kind import Cel, Column, Kind
+from merkhet.kinds.modeltraining.observe import SHORT, observe
+from merkhet.kinds.modeltraining.plan import plan
+from merkhet.kinds.modeltraining.report import report
+from merkhet.kinds.modeltraining.types import ModelTrainingSpec, ModelTrainingStatus
+from merkhet.kinds.rules import DEADLINE, POD_LABELS
+
+CLASSIFICATION = "['roc_auc', 'accuracy', 'precision', 'recall', 'f1', 'log_loss', 'brier']"
+REGRESSION = "['r2', 'rmse', 'mae']"
+
+KIND = Kind(
+    api=MODELTRAINING,
+    short=SHORT,
+    purpose="A model: what it learns from, by which pipeline, and what it must reach to be registered.",
+    spec=ModelTrainingSpec,
+    status=ModelTrainingStatus,
+    observe=observe,
+    plan=plan,
+    report=report,
+    children=(*runs.CHILDREN, MODELVERSION),
+    reads=(*runs.READS, FEATURESET, MODELVERSION),
+    columns=(
+        Column("Version", ".status.latestVersion", "integer", description="The newest version that came of it."),
+        Column("Metric", ".status.metrics[0].name", description="The main figure."),
+        Column("Value", ".status.metrics[0].value", "number", description="The main figure on test rows."),
+        Column("Ready", '.status.conditions[?(@.type=="Ready")].status'),
+        Column("Reason", '.status.conditions[?(@.type=="Ready")].reason'),
+        Column("Gates", '.status.conditions[?(@.type=="GatesPassed")].status', wide=True),
+        Column("Message", '.status.conditions[?(@.type=="Ready")].message', wide=True),
+        Column("Age", ".metadata.creationTimestamp", "date"),
+    ),
+    rules=(
+        Cel(
+            "!has(self.positive) || self.task == 'Classification'",
+            "positive names the class that is looked for; a Regression has none: leave it out",
+        ),
+        Cel(
+            "!has(self.gates) || !has(self.gates.metrics) || self.gates.metrics.all(gate, gate.name in "
+            f"(self.task == 'Regression' ? {REGRESSION} : {CLASSIFICATION}))",
+            "a gate names a figure that the task does not have: Classification has roc_auc, accuracy, precision, "
+            "recall, f1, log_loss and brier, Regression has r2, rmse and mae",
+        ),
+        Cel(
+            "has(self.min) || has(self.max)",
+            "a gate without min and max lets everything pass: give one of them",
+            at=("spec", "gates", "metrics", "[]"),
+        ),
+        Cel(
+            "!has(self.exclude) || !(self.target in self.exclude)",
+            "the target is excluded: it is never a feature anyhow, take it out of exclude",
+            at=("spec", "data"),
+        ),
+        Cel(
+            "self.method != 'Group' || has(self.column)",
+            "a split by Group needs the column that the groups are in: set split.column",
+            at=("spec", "data", "split"),
+        ),
+        Cel(
+            "self.method == 'Group' || !has(self.column)",
+            "split.column is for the method Group alone: leave it out, or split by Group",
+            at=("spec", "data", "split"),
+        ),
+        DEADLINE,
+        *POD_LABELS,
+    ),
+)

@@ -1,0 +1,105 @@
+"""The Job that trains a model, and the ModelVersion that comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from merkhet.api.meta import Body
+from merkhet.contract import training as contract
+from merkhet.contract.runs import Origin, Run
+from merkhet.kinds.apis import MODELTRAINING, MODELVERSION
+from merkhet.kinds.kind import Setup
+from merkhet.kinds.modeltraining.observe import SHORT, Training
+from merkhet.kinds.modelversion.types import Gate, Record
+from merkhet.kinds.run import State
+from merkhet.kinds.runs import digest_of_means
+from merkhet.manifests import labels, names
+from merkhet.manifests import runs as manifests
+
+ROLE = "train"
+REASON_LENGTH = 2048
+
+
+def job(training: Training, state: State, data: contract.DataVersion, means: manifests.Means, model: str) -> Body:
+    """The Job of a run on this version of the data."""
+    meta = training.meta
+    run = Run(
+        key=state.key,
+        trigger=state.trigger,
+        origin=Origin(kind=MODELTRAINING.kind, namespace=meta.namespace, name=meta.name, uid=meta.uid),
+        revision=meta.annotations.get(labels.REVISION),
+        image=means.image,
+    )
+    return manifests.job(
+        name=state.job or "",
+        short=SHORT,
+        role=ROLE,
+        run=run,
+        spec=state.spec,
+        attempt=state.attempt,
+        task=task(training, run, data, model).dump(),
+        means=means,
+        digest=digest_of_means(means),
+    )
+
+
+def task(training: Training, run: Run, data: contract.DataVersion, model: str) -> contract.TrainingTask:
+    """What the pod is asked."""
+    spec = training.spec
+    split = spec.data.split
+    return contract.TrainingTask(
+        run=run,
+        training=training.meta.name,
+        model=model,
+        task=spec.task,
+        positive=spec.positive,
+        data=data,
+        target=spec.data.target,
+        exclude=spec.data.exclude,
+        split=contract.Split(
+            method=split.method, test_fraction=split.test_fraction, seed=split.seed, column=split.column
+        ),
+        pipeline=tuple(
+            contract.Step(estimator=step.estimator, parameters=step.parameters, columns=step.chosen())
+            for step in spec.pipeline
+        ),
+        metrics=tuple(contract.MetricLimit(name=one.name, min=one.min, max=one.max) for one in spec.gates.metrics),
+        max_parity_difference=spec.gates.parity.max_difference,
+        author=spec.author,
+        card={name: text for name, text in spec.card.body().items() if text},
+        register_model=spec.register_model,
+    )
+
+
+def version(record: Record, setup: Setup, *, automatic: bool) -> Body:
+    """The ModelVersion with this record."""
+    return {
+        "apiVersion": MODELVERSION.api_version,
+        "kind": MODELVERSION.kind,
+        "metadata": {
+            "name": names.version(record.model, record.version),
+            "labels": {labels.MODEL: record.model},
+        },
+        "spec": {"record": record.body(), "approval": approval(record.gates, setup, automatic=automatic)},
+    }
+
+
+def approval(gates: Sequence[Gate], setup: Setup, *, automatic: bool) -> Body:
+    """What can be decided without a person: a failed gate rejects, and where asked, passed gates approve."""
+    failed = [gate.message or gate.name for gate in gates if gate.result == "Failed"]
+    undecided = [gate.name for gate in gates if gate.result == "Inconclusive"]
+    if failed:
+        return _decided("Rejected", f"failed gates: {'; '.join(failed)}", setup)
+    if automatic and not undecided:
+        return _decided("Approved", f"approval is Automatic, and {all_passed(len(gates))}", setup)
+    reason = f"inconclusive gates: {', '.join(undecided)}" if undecided else ""
+    return {"decision": "Pending", "reason": reason[:REASON_LENGTH], "by": ""}
+
+
+def all_passed(count: int) -> str:
+    """That so many gates passed, in words."""
+    return {0: "there are no gates", 1: "the one gate passed"}.get(count, f"all {count} gates passed")
+
+
+def _decided(decision: str, reason: str, setup: Setup) -> Body:
+    return {"decision": decision, "reason": reason[:REASON_LENGTH], "by": setup.account}

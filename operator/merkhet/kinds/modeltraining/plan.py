@@ -1,0 +1,114 @@
+"""What should exist because of a ModelTraining: the Job of the run that counts, and the version that came of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from merkhet.api.meta import Body
+from merkhet.api.quantities import duration
+from merkhet.contract.runs import spec_trigger
+from merkhet.kinds import runs
+from merkhet.kinds.apis import MODELTRAINING, MODELVERSION
+from merkhet.kinds.common import Amounts, Resources, beside_store, decisive, filled, store_children
+from merkhet.kinds.kind import Child, Plan, Setup
+from merkhet.kinds.modeltraining.children import job, version
+from merkhet.kinds.modeltraining.observe import SHORT, Seen, Training
+from merkhet.kinds.modeltraining.policies import block, data_version
+from merkhet.kinds.modeltraining.types import ModelTrainingSpec
+from merkhet.kinds.run import Block, State, Wish
+from merkhet.manifests.runs import Means
+
+# Fits a machine of two cores beside everything else.
+USUAL = Resources(requests=Amounts(cpu="250m", memory="768Mi"), limits=Amounts(cpu="2", memory="3Gi"))
+
+
+def plan(training: Training, seen: Seen, now: datetime) -> Plan:
+    """What should exist, and when to look again."""
+    state = state_of(training, seen, now)
+    may_start = not training.spec.suspend and block_of(training, seen, state) is None
+    children = (
+        *store_children(seen.setup),
+        *runs.reporting_children(training.meta, SHORT),
+        *runs.job_children(state, seen.runs, _job(training, seen, state), may_start=may_start),
+        *_version(training, seen),
+    )
+    return Plan(children, runs.look_again(state, seen.runs))
+
+
+def state_of(training: Training, seen: Seen, now: datetime) -> State:
+    """The run that counts now."""
+    state = runs.judge(wish_of(training, seen.setup), seen.runs, training.status.runs, now)
+    return runs.spoilt_state(state, seen.spoilt)
+
+
+def block_of(training: Training, seen: Seen, state: State) -> Block | None:
+    """What keeps the wanted run from starting, while it has not been run."""
+    is_of_this_spec = trigger_of(training) in (state.trigger, state.spec)
+    return block(training, seen) if state.phase == "Waiting" or not is_of_this_spec else None
+
+
+def wish_of(training: Training, setup: Setup) -> Wish:
+    """What is to be run."""
+    return Wish(
+        kind=MODELTRAINING.kind,
+        name=training.meta.name,
+        spec=trigger_of(training),
+        annotation=runs.asked_for(training.meta),
+        means=runs.digest_of_means(means_of(training.spec, setup)),
+    )
+
+
+def trigger_of(training: Training) -> str:
+    """The trigger of all that decides what the model is; description, card, author and approval do not.
+
+    New versions of the data are not in it either, unless one is pinned: they alone start no training.
+    """
+    spec = training.spec
+    return spec_trigger(
+        model_of(training),
+        spec.task,
+        spec.positive,
+        decisive(spec.data),
+        [decisive(step) for step in spec.pipeline],
+        decisive(spec.gates),
+        spec.register_model,
+    )
+
+
+def model_of(training: Training) -> str:
+    """The name in the registry."""
+    return training.spec.model or training.meta.name
+
+
+def means_of(spec: ModelTrainingSpec, setup: Setup) -> Means:
+    """What the run works with."""
+    return Means(
+        image=setup.trainer_image,
+        pull_policy=setup.pull_policy,
+        pull_secrets=setup.pull_secrets,
+        resources=filled(spec.resources, USUAL),
+        deadline_seconds=max(1, int(duration(spec.deadline).total_seconds())),
+        retries=spec.retries,
+        template=spec.pod_template.body(),
+        beside_store=beside_store(setup),
+    )
+
+
+def _job(training: Training, seen: Seen, state: State) -> Body | None:
+    """The Job in full, as far as its data can be named."""
+    entry = next((one for one in training.status.runs if one.key == state.key), None)
+    data = data_version(training, seen, entry.data_version if entry else None)
+    if state.job is None or data is None:
+        return None
+    return job(training, state, data, means_of(training.spec, seen.setup), model_of(training))
+
+
+def _version(training: Training, seen: Seen) -> tuple[Child, ...]:
+    """The version that came of the last run, until it has been made once; somebody who deletes it then means it."""
+    if seen.record is None or seen.runs.report is None:
+        return ()
+    key = seen.runs.report.key
+    if any(entry.key == key and entry.settled for entry in training.status.runs):
+        return ()
+    body = version(seen.record, seen.setup, automatic=training.spec.approval == "Automatic")
+    return (Child(MODELVERSION, body, rule="create", owned=False),)

@@ -1,0 +1,128 @@
+"""What is said of a ModelTraining: its runs, what came of the last one, and whether it kept its gates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from pydantic import ValidationError
+
+from merkhet.api.conditions import Fact, ready
+from merkhet.api.meta import Body
+from merkhet.contract.runs import TASK_VARIABLE
+from merkhet.contract.training import TrainingResult, TrainingTask
+from merkhet.kinds import runs
+from merkhet.kinds.apis import JOB, MODELVERSION
+from merkhet.kinds.common import problem_facts
+from merkhet.kinds.history import priced, settled, spoilt, trimmed
+from merkhet.kinds.jobs import key_of
+from merkhet.kinds.kind import Live, Report
+from merkhet.kinds.modeltraining.children import all_passed
+from merkhet.kinds.modeltraining.observe import Seen, Training
+from merkhet.kinds.modeltraining.plan import block_of, model_of, state_of, wish_of
+from merkhet.kinds.modeltraining.types import GateResult, MetricResult, ModelTrainingStatus
+from merkhet.kinds.run import RunEntry, State
+from merkhet.manifests import names
+
+GATES_PASSED = "GatesPassed"
+
+
+def report(training: Training, seen: Seen, live: Live, now: datetime) -> Report:
+    """Status and conditions."""
+    state = state_of(training, seen, now)
+    status = _status(training, seen, live, state, now)
+    return Report(status, (*_facts(training, seen, status, state, live), _gates(status)))
+
+
+def _status(training: Training, seen: Seen, live: Live, state: State, now: datetime) -> ModelTrainingStatus:
+    wish = wish_of(training, seen.setup)
+    history = runs.updated(training.status.runs, seen.runs, wish, state, now)
+    history = _with_data(
+        history, (*seen.runs.jobs, *(body for (kind, _), body in live.bodies.items() if kind == JOB.kind))
+    )
+    changes: dict[str, object] = {"observed_generation": training.meta.generation}
+    key = seen.runs.report.key if seen.runs.report is not None else ""
+    if seen.spoilt:
+        history = spoilt(history, key, seen.spoilt)
+    elif seen.result is not None and any(entry.key == key and not entry.settled for entry in history):
+        changes |= _of_result(seen.result, training.status)
+        if _is_done(seen, live):
+            history = settled(history, key, version=seen.result.number)
+    history = trimmed(priced(history, seen.setup), wish, training.spec.history_limit)
+    return training.status.model_copy(update={**changes, "runs": history})
+
+
+def _of_result(result: TrainingResult, former: ModelTrainingStatus) -> dict[str, object]:
+    return {
+        **_newest(result, former),
+        "metrics": tuple(
+            MetricResult(name=one.name, value=one.value, low=one.low, high=one.high) for one in result.metrics
+        ),
+        "gates": tuple(
+            GateResult(name=one.name, result=one.result, message=one.message[:1024]) for one in result.gates
+        ),
+    }
+
+
+def _newest(result: TrainingResult, former: ModelTrainingStatus) -> dict[str, object]:
+    """The newest version: numbers count for one model, an experiment has none."""
+    if result.number is None:
+        return {}
+    known = former.latest_version if former.model == result.model else None
+    return {"model": result.model, "latest_version": max(known or 0, result.number)}
+
+
+def _is_done(seen: Seen, live: Live) -> bool:
+    """Whether all that follows from the result is done."""
+    if seen.record is None or seen.registered:
+        return True
+    return live.get(MODELVERSION, names.version(seen.record.model, seen.record.version)) is not None
+
+
+def _facts(training: Training, seen: Seen, status: ModelTrainingStatus, state: State, live: Live) -> tuple[Fact, ...]:
+    subject = f"ModelTraining {training.meta.namespace}/{training.meta.name}"
+    model = status.model or model_of(training)
+    version = None if status.latest_version is None else names.version(model, status.latest_version)
+    good = None if version is None else f"{version} stays as it is"
+    said = problem_facts(live, still_ready=good) or runs.facts(
+        state, block_of(training, seen, state), subject=subject, suspended=training.spec.suspend, good=good
+    )
+    if said is not None:
+        return said
+    figure = f", {status.metrics[0].name} {status.metrics[0].value:.4g} on test rows" if status.metrics else ""
+    entry = next((one for one in status.runs if one.key == state.key), None)
+    if entry is not None and entry.version is not None:
+        how = "registered as Rejected" if any(gate.result == "Failed" for gate in status.gates) else "registered"
+        return ready("Registered", f"{names.version(model, entry.version)} is {how}{figure}")
+    return ready("Evaluated", f"an experiment, evaluated and not registered{figure}")
+
+
+def _gates(status: ModelTrainingStatus) -> Fact:
+    wanting = [gate for gate in status.gates if gate.result != "Passed"]
+    failed = [gate for gate in wanting if gate.result == "Failed"]
+    if failed:
+        return Fact(GATES_PASSED, "False", "GateFailed", "; ".join(gate.message or gate.name for gate in failed))
+    if wanting:
+        return Fact(GATES_PASSED, "Unknown", "Inconclusive", "; ".join(gate.message or gate.name for gate in wanting))
+    if not status.metrics:
+        return Fact(GATES_PASSED, "Unknown", "NotRunYet", "no run has ended well yet")
+    return Fact(GATES_PASSED, "True", "Passed", all_passed(len(status.gates)))
+
+
+def _with_data(history: Iterable[RunEntry], jobs: Iterable[Body]) -> tuple[RunEntry, ...]:
+    """The history with the version of the data that each run works on, as its Job says."""
+    versions = {key_of(job): number for job in jobs if (number := _data_of(job)) is not None}
+    return tuple(
+        entry.model_copy(update={"data_version": versions[entry.key]}) if entry.key in versions else entry
+        for entry in history
+    )
+
+
+def _data_of(job: Body) -> int | None:
+    containers = (((job.get("spec") or {}).get("template") or {}).get("spec") or {}).get("containers") or ()
+    variables = (variable for container in containers for variable in container.get("env") or ())
+    text = next((variable.get("value", "") for variable in variables if variable["name"] == TASK_VARIABLE), "")
+    try:
+        return TrainingTask.load(text).data.version
+    except ValidationError:
+        return None

@@ -1,0 +1,38 @@
+"""How the objects that Merkhet makes are named: from their owner's name alone, within Kubernetes' bounds."""
+
+from __future__ import annotations
+
+import hashlib
+
+STORE = "merkhet-store"  # ConfigMap, claim and StatefulSet of a namespace
+LABEL_LENGTH = 63  # of a label's value, and so of a Job's, Service's or StatefulSet's name
+
+
+def bounded(*words: str, limit: int = LABEL_LENGTH) -> str:
+    """The words joined by dashes; a longer name is cut and ends in a digest of the whole."""
+    name = "-".join(words)
+    if len(name) <= limit:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return f"{name[: limit - 9].rstrip('-')}-{digest}"
+
+
+def report(owner: str, short: str) -> str:
+    """The ConfigMap that an object's pods report into: ``employment-mt-report``."""
+    return bounded(owner, short, "report")
+
+
+def account(owner: str, short: str) -> str:
+    """ServiceAccount, Role and RoleBinding of an object that runs things: ``employment-mt``."""
+    return bounded(owner, short)
+
+
+def job(owner: str, key: str, means: str, attempt: int = 1) -> str:
+    """A run's Job: the same run with other means, or started again, is another Job."""
+    again = (str(attempt),) if attempt > 1 else ()
+    return bounded(owner, key[:10], means[:4], *again)
+
+
+def version(model: str, number: int) -> str:
+    """A ModelVersion: ``employment-v3``."""
+    return f"{model}-v{number}"

@@ -1,0 +1,75 @@
+"""The volumes of our pods, and where containers see them."""
+
+from __future__ import annotations
+
+from merkhet.api.meta import Body
+from merkhet.contract.runs import REPORT_FOLDER, SCRATCH_PATH, STORE_PATH, TOKEN_PATH
+from merkhet.manifests.names import STORE
+
+# The kubelet renews a token at four fifths of its life; the shortest the API server allows is ten minutes.
+TOKEN_SECONDS = 3600
+
+
+def store() -> Body:
+    """The namespace's store. Who may only read says so at the mount."""
+    return {"name": "store", "persistentVolumeClaim": {"claimName": STORE}}
+
+
+def scratch(size: str = "2Gi") -> Body:
+    """Room of the pod's own, the only place besides the store where a read-only root may write."""
+    return {"name": "scratch", "emptyDir": {"sizeLimit": size}}
+
+
+def report() -> Body:
+    """The folder in which the work leaves its report for the reporter."""
+    return {"name": "report", "emptyDir": {"sizeLimit": "16Mi"}}
+
+
+def token() -> Body:
+    """What a client needs to speak to the API server; mounted into the reporter's container alone."""
+    return {
+        "name": "token",
+        "projected": {
+            "defaultMode": 0o440,
+            "sources": [
+                {"serviceAccountToken": {"path": "token", "expirationSeconds": TOKEN_SECONDS}},
+                {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+                {"downwardAPI": {"items": [{"path": "namespace", "fieldRef": {"fieldPath": "metadata.namespace"}}]}},
+            ],
+        },
+    }
+
+
+def mount(name: str, path: str, *, read_only: bool = False, part: str | None = None) -> Body:
+    """Where a container sees a volume; ``part`` is the folder of it that alone is seen."""
+    body: Body = {"name": name, "mountPath": path}
+    if read_only:
+        body["readOnly"] = True
+    if part:
+        body["subPath"] = part
+    return body
+
+
+def store_mount() -> Body:
+    """The whole store, to read and write."""
+    return mount("store", STORE_PATH)
+
+
+def blobs_mount() -> Body:
+    """What servers see of the store: blobs, and only to read."""
+    return mount("store", f"{STORE_PATH}/blobs", read_only=True, part="blobs")
+
+
+def scratch_mount() -> Body:
+    """The pod's own room, where programs expect one."""
+    return mount("scratch", SCRATCH_PATH)
+
+
+def report_mount(*, read_only: bool = False) -> Body:
+    """The folder of the report; the reporter only reads it."""
+    return mount("report", REPORT_FOLDER, read_only=read_only)
+
+
+def token_mount() -> Body:
+    """The token and all that goes with it."""
+    return mount("token", TOKEN_PATH, read_only=True)
