@@ -59,7 +59,7 @@ class Blob(Message):
 
 
 class FeaturesManifest(Message):
-    """A version: written last, named by its own digest, at ``featuresets/<name>/<version>.json``."""
+    """A version: written last, named by its own digest, at ``featuresets/<name>/<N>.manifest.json``."""
 
     version: Literal[1] = 1
     feature_set: str

@@ -35,4 +35,4 @@ class Store(Protocol):
         """A blob's bytes, verified against the digest before the first is given; raises ``Missing``, ``Corrupt``."""
 
     def fetch(self, digest: str) -> Path:
-        """A verified local file with the blob's bytes, for readers that need a path; raises ``Missing``, ``Corrupt``."""
+        """A verified local file with the blob's bytes, for readers of paths; raises ``Missing``, ``Corrupt``."""

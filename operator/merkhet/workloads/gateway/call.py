@@ -31,7 +31,7 @@ def main(argv: Sequence[str]) -> int:
 def ask(name: str, body: bytes | None) -> dict[str, Any]:
     """One request; what the server says is told as it is, also where it says no."""
     path = f"http://{name}/v2/models/{name}" + ("/infer" if body is not None else "")
-    request = urllib.request.Request(path, data=body, headers={"Content-Type": "application/json"})  # noqa: S310
+    request = urllib.request.Request(path, data=body, headers={"Content-Type": "application/json"})
     try:
         with urllib.request.urlopen(request, timeout=SECONDS) as answer:  # noqa: S310 - http and a checked name
             return {"status": answer.status, "body": _parsed(answer.read())}

@@ -1,0 +1,216 @@
+"""The store on a mounted folder, also one that several nodes mount (NFS).
+
+A write is whole or not there, whenever the process is killed: bytes go to a temporary file beside the target, are
+flushed to the disk, and get the target's name by a hard link, which fails where the name is taken. Temporary files
+that a killed process left begin with a dot; nobody lists them and ``sweep`` takes them away.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import io
+import os
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from merkhet.errors import Corrupt, Missing, Unavailable
+from merkhet.store import paths
+
+FILE_MODE = 0o644
+FOLDER_MODE = 0o2775  # the group is inherited, so that every pod of fsGroup may write beside
+CHUNK = 1 << 20  # bytes
+TEMPORARY = ".tmp-"
+# Filesystems of some object-store drivers know no hard links.
+NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """The store below ``root``; see ``port.Store``."""
+
+    root: Path
+
+    def create(self, path: str, content: bytes) -> bool:
+        """Write an object that is not there yet; False, and nothing written, where it is."""
+        target = self._at(path)
+        if target.exists():
+            flush_folder(target.parent)  # whoever wrote it may not have come so far
+            return False
+        temporary, _ = self._write(target.parent, io.BytesIO(content))
+        return _publish(temporary, target)
+
+    def replace(self, path: str, content: bytes) -> None:
+        """Write an object whether or not it is there."""
+        target = self._at(path)
+        temporary, _ = self._write(target.parent, io.BytesIO(content))
+        _overwrite(temporary, target)
+
+    def read(self, path: str) -> bytes:
+        """The object's bytes; raises ``Missing``."""
+        try:
+            return self._at(path).read_bytes()
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+            raise Missing(f"{path} is not in the store") from error
+
+    def exists(self, path: str) -> bool:
+        """Whether it is there."""
+        return self._at(path).is_file()
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """Paths below a folder, sorted; the whole store below ``""``."""
+        top = self._at(prefix) if prefix else self.root
+        return iter(sorted(file.relative_to(self.root).as_posix() for file in _files(top)))
+
+    def delete(self, path: str) -> None:
+        """Take an object away; nothing happens where it is not."""
+        self._at(path).unlink(missing_ok=True)
+
+    def add(self, source: Path | bytes) -> str:
+        """Store bytes by content and give their ``sha256:…``.
+
+        A blob that is there and intact is not written again; one that has rotted is replaced by the good bytes.
+        """
+        with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as content:
+            temporary, digest = self._write(self._at(paths.BLOBS), content)
+        target = self._at(paths.blob(digest))
+        if not _publish(temporary, target, keep=True):
+            if _digest_of(target) == digest:
+                temporary.unlink()
+            else:
+                _overwrite(temporary, target)
+        return digest
+
+    def open(self, digest: str) -> IO[bytes]:
+        """A blob's bytes, verified before the first is given; raises ``Missing``, ``Corrupt``."""
+        try:
+            blob = self._at(paths.blob(digest)).open("rb")
+        except FileNotFoundError as error:
+            raise Missing(f"blob {digest} is not in the store; run again what made it, or restore it") from error
+        try:
+            _verify(blob, digest)
+        except BaseException:
+            blob.close()
+            raise
+        return blob
+
+    def fetch(self, digest: str) -> Path:
+        """The blob's own file, verified; raises ``Missing``, ``Corrupt``."""
+        self.open(digest).close()
+        return self._at(paths.blob(digest))
+
+    def sweep(self, before: float) -> int:
+        """Take away temporary files last written before a time, and say how many. Units: seconds since 1970."""
+        swept = 0
+        for folder, _, names in os.walk(self.root):
+            for file in (Path(folder, name) for name in names if name.startswith(TEMPORARY)):
+                with contextlib.suppress(FileNotFoundError):
+                    if file.stat().st_mtime < before:
+                        file.unlink()
+                        swept += 1
+        return swept
+
+    def _at(self, path: str) -> Path:
+        return self.root / paths.check(path)
+
+    def _write(self, folder: Path, content: IO[bytes]) -> tuple[Path, str]:
+        """A temporary file in ``folder``, safe on the disk, and its digest."""
+        make_folder(folder, self.root)
+        temporary = folder / f"{TEMPORARY}{uuid.uuid4().hex}"
+        hasher = hashlib.sha256()
+        try:
+            with temporary.open("xb") as file:
+                os.fchmod(file.fileno(), FILE_MODE)
+                while chunk := content.read(CHUNK):
+                    hasher.update(chunk)
+                    file.write(chunk)
+                file.flush()
+                os.fsync(file.fileno())
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        return temporary, f"sha256:{hasher.hexdigest()}"
+
+
+def make_folder(folder: Path, root: Path) -> None:
+    """Make a folder of the store and those above it, durable and open to the group; raises ``Unavailable``."""
+    if folder.is_dir():
+        return
+    if folder == root:
+        raise Unavailable(f"no store is mounted at {root}")
+    make_folder(folder.parent, root)
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        return  # another process was faster
+    folder.chmod(FOLDER_MODE)
+    flush_folder(folder.parent)
+
+
+def _publish(temporary: Path, target: Path, *, keep: bool = False) -> bool:
+    """Give the temporary file the target's name; False where the name is taken, the file then stays on ``keep``."""
+    published = False
+    try:
+        published = _link(temporary, target)
+        flush_folder(target.parent)
+    finally:
+        if published or not keep:
+            temporary.unlink(missing_ok=True)
+    return published
+
+
+def _link(temporary: Path, target: Path) -> bool:
+    try:
+        os.link(temporary, target)
+    except OSError as error:
+        if temporary.stat().st_nlink == 2:
+            return True  # NFS lost the answer and the repeated call met its own link
+        if error.errno in NO_LINKS:
+            raise Unavailable(
+                f"the file system at {target.parent} knows no hard links ({error.strerror}), by which the store "
+                "writes once; use a storage class with a POSIX file system"
+            ) from error
+        if isinstance(error, FileExistsError):
+            return False
+        raise
+    return True
+
+
+def _overwrite(temporary: Path, target: Path) -> None:
+    temporary.replace(target)
+    flush_folder(target.parent)
+
+
+def flush_folder(folder: Path) -> None:
+    """Make the names in a folder as durable as the bytes."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _files(top: Path) -> Iterator[Path]:
+    for folder, folders, names in os.walk(top):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (Path(folder, name) for name in names if not name.startswith("."))
+
+
+def _verify(blob: IO[bytes], digest: str) -> None:
+    """Read it through and come back to its beginning; raises ``Corrupt``."""
+    found = f"sha256:{hashlib.file_digest(blob, 'sha256').hexdigest()}"  # type: ignore[arg-type]  # typeshed: any reader
+    if found != digest:
+        raise Corrupt(
+            f"blob {digest} is corrupt: its {blob.tell()} bytes have the digest {found}; "
+            "restore it from a snapshot or run again what made it"
+        )
+    blob.seek(0)
+
+
+def _digest_of(file: Path) -> str:
+    with file.open("rb") as content:
+        return f"sha256:{hashlib.file_digest(content, 'sha256').hexdigest()}"

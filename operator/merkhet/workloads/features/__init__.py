@@ -1,0 +1,1 @@
+"""The Job that makes one immutable version of a FeatureSet."""

@@ -1,0 +1,161 @@
+"""The database in which a query runs: it sees its sources as tables and nothing else of the world."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from merkhet.errors import MerkhetError, Refused, Unavailable
+from merkhet.store import paths
+from merkhet.workloads.cgroup import Limits
+from merkhet.workloads.features.sources import Located
+from merkhet.workloads.run import RefusedForNow
+
+# Of the pod's memory. The rest is for Python, Arrow and the files' decompression, which DuckDB does not count.
+SHARE = 0.4
+LEAST_MEMORY = 128 * 1024**2  # bytes
+MEMORY_PER_THREAD = 256 * 1024**2  # bytes; measured: with less a sort of 32 columns cannot begin to spill
+BATCH_ROWS = 20_000
+
+READERS = {
+    # The whole file decides the types: a sample would make them depend on the order of rows.
+    "parquet": "read_parquet({files})",
+    "csv": "read_csv({files}, sample_size=-1)",
+    "json": "read_json({files}, sample_size=-1)",
+}
+CLOSED = {
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    "allow_community_extensions": False,
+    "python_enable_replacements": False,  # a table's name never means a variable of this program
+    "preserve_insertion_order": False,  # the result is sorted anyhow
+}
+# Where DuckDB's advice begins, which is for people who may change how files are read.
+ADVICE = re.compile(r"\n+(LINE \d|Potential Fixes|Possible solutions|If you are trying to)")
+# What our own checks raise inside the database; see contract.py.
+CHECK = "\u241ecolumn "
+RESULT = "\u241eresult"  # of the user's query; no source can have this name
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """How an error of the database may be told: by the store's addresses, and without values if some are personal."""
+
+    store_root: Path
+    personal: bool
+
+    def meaning(self, error: duckdb.Error, what: str) -> MerkhetError:
+        """What it means to the user."""
+        message = self._said(error)
+        if isinstance(error, duckdb.OutOfMemoryException):
+            return RefusedForNow(
+                f"{what} needs more memory than the pod has: {message.splitlines()[0]}; raise resources.limits.memory",
+                reason="OutOfMemory",
+            )
+        if isinstance(error, duckdb.IOException) and "No space left" in message:
+            return Unavailable(f"{what}: the pod's own room is full: {message}", reason="ScratchFull")
+        if CHECK in message:
+            return RefusedForNow(f"column {message.partition(CHECK)[2]}", reason="ColumnMismatch")
+        if isinstance(error, duckdb.ParserException):
+            return Refused(f"{what} cannot be read: {message}", reason="InvalidQuery")
+        return RefusedForNow(f"{what} fails: {message}", reason="QueryFailed")
+
+    def _said(self, error: duckdb.Error) -> str:
+        message = ADVICE.split(str(error), maxsplit=1)[0].replace(f"{self.store_root}/", paths.SCHEME)
+        if CHECK in message or not self.personal:
+            return message.strip()
+        lines = (line for line in message.splitlines() if not line.startswith("Original Line"))
+        return re.sub(r"'[^']*'", "'…'", "\n".join(lines)).strip()
+
+
+@contextmanager
+def database(sources: Sequence[Located], limits: Limits, scratch: Path, telling: Telling) -> Iterator[Database]:
+    """A database that holds the sources and is locked before anybody's query runs."""
+    connection = duckdb.connect(config=_settings(limits, scratch))
+    try:
+        opened = Database(connection, telling)
+        connection.execute("set TimeZone = 'UTC'")
+        files = ", ".join(literal(str(file)) for source in sources for file in source.files)
+        connection.execute(f"set allowed_paths = [{files}]")
+        for source in sources:
+            opened.attach(source)
+        connection.execute("set enable_external_access = false")
+        connection.execute("set lock_configuration = true")
+        yield opened
+    finally:
+        connection.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """The locked database."""
+
+    connection: Any  # DuckDBPyConnection
+    telling: Telling
+
+    def attach(self, source: Located) -> None:
+        """Make a source a table of its name."""
+        reader = READERS[source.format].format(files=f"[{', '.join(literal(str(file)) for file in source.files)}]")
+        try:
+            self.connection.execute(f"create view {quoted(source.name)} as select * from {reader}")  # noqa: S608 - quoted
+        except duckdb.Error as error:
+            raise self.telling.meaning(error, f"source {source.name}, read as {source.format},") from error
+
+    def statement(self, query: str) -> str:
+        """The one SELECT of a query; raises ``Refused`` where it is anything else."""
+        try:
+            statements = self.connection.extract_statements(query)
+        except duckdb.Error as error:
+            raise self.telling.meaning(error, "the query") from error
+        kinds = [statement.type.name for statement in statements]
+        if kinds != ["SELECT"]:
+            raise Refused(
+                f"the query has {', '.join(kinds) if kinds else 'no statement'}; wanted one SELECT and nothing else",
+                reason="InvalidQuery",
+            )
+        return str(statements[0].query)
+
+    def columns_of(self, statement: str) -> list[tuple[str, str]]:
+        """Names and types of what a statement gives."""
+        try:
+            described = self.connection.execute(f"describe {statement}").fetchall()
+        except duckdb.Error as error:
+            raise self.telling.meaning(error, "the query") from error
+        return [(str(name), str(kind)) for name, kind, *_ in described]
+
+    def rows(self, statement: str, sql: str) -> Iterator[pa.Table]:
+        """What ``sql`` makes of the result of a statement, which is its table ``RESULT``; a piece at a time."""
+        try:
+            self.connection.execute(f"create view {quoted(RESULT)} as {statement}")
+            for batch in self.connection.sql(sql).to_arrow_reader(BATCH_ROWS):
+                yield pa.Table.from_batches([batch])
+        except duckdb.Error as error:
+            raise self.telling.meaning(error, "the query") from error
+
+
+def quoted(name: str) -> str:
+    """A name as SQL has it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """A text as SQL has it."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _settings(limits: Limits, scratch: Path) -> dict[str, Any]:
+    settings: dict[str, Any] = {**CLOSED, "temp_directory": str(scratch / "spill")}
+    if limits.memory is not None:
+        memory = max(LEAST_MEMORY, int(limits.memory * SHARE))
+        settings["memory_limit"] = f"{memory // 1024**2}MiB"
+        settings["threads"] = max(1, min(limits.threads or 1, memory // MEMORY_PER_THREAD))
+    elif limits.threads is not None:
+        settings["threads"] = limits.threads
+    return settings

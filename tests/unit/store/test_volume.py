@@ -1,0 +1,226 @@
+"""The store on a folder: whole or not there, once, and never wrong bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import stat
+import time
+from pathlib import Path
+
+import pytest
+
+from merkhet.errors import Corrupt, InvalidSpec, Missing, Unavailable
+from merkhet.store import paths
+from merkhet.store.volume import Volume
+from tests.unit.store.processes import eventually, first_line, running
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Volume:
+    return Volume(tmp_path)
+
+
+def digest(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def temporaries(root: Path) -> list[Path]:
+    return list(root.rglob(".tmp-*"))
+
+
+def test_an_object_is_created_once_and_the_first_content_stays(store: Volume) -> None:
+    assert store.create("runs/a/claim.json", b"first")
+    assert not store.create("runs/a/claim.json", b"second")
+    assert store.read("runs/a/claim.json") == b"first"
+    assert not temporaries(store.root)
+
+
+def test_an_object_is_replaced_whole(store: Volume) -> None:
+    store.replace("pointer", b"a long first content")
+    store.replace("pointer", b"second")
+    assert store.read("pointer") == b"second"
+    assert not temporaries(store.root)
+
+
+@pytest.mark.parametrize("path", ["nothing", "nothing/below", "file/below", "folder"])
+def test_what_is_not_there_is_missing(store: Volume, path: str) -> None:
+    store.create("file", b"")
+    store.create("folder/file", b"")
+    with pytest.raises(Missing, match=path):
+        store.read(path)
+    assert not store.exists(path)
+
+
+def test_paths_are_listed_sorted_and_without_temporary_files(store: Volume) -> None:
+    for path in ("models/b/1.json", "models/a/2.json", "models/a/10.json", "modelsx/1.json", "models/a-b/1.json"):
+        store.create(path, b"{}")
+    (store.root / "models/a/.tmp-1").write_bytes(b"half")
+    (store.root / "models/.parts").mkdir()
+    (store.root / "models/.parts/x").write_bytes(b"half")
+    assert list(store.list("models")) == ["models/a-b/1.json", "models/a/10.json", "models/a/2.json", "models/b/1.json"]
+    assert len(list(store.list(""))) == 5
+    assert list(store.list("nothing")) == []
+
+
+def test_deleting_twice_does_nothing(store: Volume) -> None:
+    store.create("x", b"")
+    store.delete("x")
+    store.delete("x")
+    assert not store.exists("x")
+
+
+@pytest.mark.parametrize("act", ["create", "replace"])
+def test_nothing_is_written_outside_the_root(store: Volume, act: str) -> None:
+    with pytest.raises(InvalidSpec):
+        getattr(store, act)("../outside", b"")
+    assert not (store.root.parent / "outside").exists()
+
+
+def test_a_store_that_is_not_mounted_is_unavailable_rather_than_made(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match="no store is mounted"):
+        Volume(tmp_path / "nowhere").create("runs/a", b"")
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_files_can_be_read_and_folders_written_by_the_group_whatever_the_umask(store: Volume) -> None:
+    before = os.umask(0o077)
+    try:
+        name = store.add(b"model")
+        store.create("runs/a/claim.json", b"{}")
+        store.replace("pointer", b"{}")
+    finally:
+        os.umask(before)
+    for path in (paths.blob(name), "runs/a/claim.json", "pointer"):
+        assert stat.S_IMODE((store.root / path).stat().st_mode) == 0o644, path
+    for folder in ("blobs", "blobs/sha256", "runs", "runs/a"):
+        assert stat.S_IMODE((store.root / folder).stat().st_mode) == 0o2775, folder
+
+
+@pytest.mark.parametrize("size", [0, 1, (1 << 20) - 1, 1 << 20, (1 << 21) + 7])
+def test_a_blob_comes_back_as_it_went_in(store: Volume, tmp_path: Path, size: int) -> None:
+    content = random.Random(7).randbytes(size)
+    file = tmp_path / "content"
+    file.write_bytes(content)
+    assert store.add(content) == store.add(file) == digest(content)
+    with store.open(digest(content)) as blob:
+        assert blob.read() == content
+    assert store.fetch(digest(content)).read_bytes() == content
+    assert not temporaries(store.root)
+
+
+def test_a_blob_that_is_there_is_not_written_again(store: Volume) -> None:
+    name = store.add(b"model")
+    before = store.fetch(name).stat()
+    store.add(b"model")
+    after = store.fetch(name).stat()
+    assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
+
+
+@pytest.mark.parametrize(
+    "rotten",
+    [
+        pytest.param(b"modex", id="a flipped bit"),
+        pytest.param(b"mod", id="cut short"),
+        pytest.param(b"", id="empty"),
+        pytest.param(b"models", id="too long"),
+    ],
+)
+def test_a_corrupt_blob_is_never_handed_out_and_the_message_names_both_digests(store: Volume, rotten: bytes) -> None:
+    name = store.add(b"model")
+    (store.root / paths.blob(name)).write_bytes(rotten)
+    for read in (store.open, store.fetch):
+        with pytest.raises(Corrupt) as caught:
+            read(name)
+        assert name in str(caught.value)
+        assert digest(rotten) in str(caught.value)
+
+
+def test_adding_the_good_bytes_again_heals_a_corrupt_blob(store: Volume) -> None:
+    name = store.add(b"model")
+    (store.root / paths.blob(name)).write_bytes(b"rotten")
+    assert store.add(b"model") == name
+    with store.open(name) as blob:
+        assert blob.read() == b"model"
+
+
+def test_a_missing_blob_is_missing(store: Volume) -> None:
+    with pytest.raises(Missing, match=digest(b"nothing")):
+        store.open(digest(b"nothing"))
+
+
+def test_sweeping_takes_old_temporary_files_and_nothing_else(store: Volume) -> None:
+    store.create("raw/kept", b"")
+    for name, age in (("old", 7200), ("young", 0)):
+        file = store.root / "raw" / f".tmp-{name}"
+        file.write_bytes(b"half")
+        os.utime(file, (time.time() - age,) * 2)
+    assert store.sweep(before=time.time() - 3600) == 1
+    assert [file.name for file in temporaries(store.root)] == [".tmp-young"]
+    assert store.exists("raw/kept")
+
+
+CREATOR = """
+import sys
+from pathlib import Path
+from merkhet.store.volume import Volume
+store, mark = Volume(Path(sys.argv[1])), sys.argv[2]
+print("ready", flush=True)
+sys.stdin.readline()
+won = [n for n in range(200) if store.create(f"numbers/{n}", (mark * 5000).encode())]
+print(*won, flush=True)
+"""
+
+
+def test_of_many_processes_that_create_the_same_object_exactly_one_wins(store: Volume) -> None:
+    with (
+        running(CREATOR, store.root, "a") as a,
+        running(CREATOR, store.root, "b") as b,
+        running(CREATOR, store.root, "c") as c,
+    ):
+        processes = {"a": a, "b": b, "c": c}
+        for process in processes.values():
+            assert first_line(process) == "ready"
+        for process in processes.values():
+            process.stdin.write("\n")  # type: ignore[union-attr]
+            process.stdin.flush()  # type: ignore[union-attr]
+        winners = {n: mark for mark, process in processes.items() for n in first_line(process).split()}
+    assert len(winners) == 200
+    for n, mark in winners.items():
+        assert store.read(f"numbers/{n}") == (mark * 5000).encode()
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from merkhet.store.volume import Volume
+store, seed = Volume(Path(sys.argv[1])), int(sys.argv[2])
+print("ready", flush=True)
+n = 0
+while True:
+    content = bytes([(seed + n) % 251]) * 300_000
+    store.create(f"objects/{seed}-{n}", content)
+    store.replace("pointer", content)
+    store.add(content)
+    n += 1
+"""
+
+
+def test_a_writer_killed_at_any_moment_leaves_only_whole_objects(store: Volume) -> None:
+    clock = random.Random(3)
+    for seed in range(12):
+        with running(WRITER, store.root, str(seed)) as process:
+            assert first_line(process) == "ready"
+            if seed == 0:
+                eventually(lambda: store.exists("objects/0-0"), "a first object")
+            time.sleep(clock.uniform(0.0, 0.06))  # the moment of death, not something waited for
+            process.kill()
+            process.wait()
+    written = list(store.list("objects"))
+    for path in [*written, "pointer"]:
+        content = store.read(path)
+        assert len(content) == 300_000
+        assert len(set(content)) == 1
+    for path in store.list(paths.BLOBS):
+        store.open(f"sha256:{path.rpartition('/')[2]}").close()
