@@ -7,6 +7,14 @@ from pathlib import Path
 from tests.cluster.machine import run, write
 
 DAYS = "3650"
+# Python 3.13 verifies strictly: an authority says what its key is for, and a leaf who signed it.
+AUTHORITY = "keyUsage=critical,keyCertSign,cRLSign,digitalSignature"
+LEAF = """basicConstraints=critical,CA:FALSE
+keyUsage=critical,digitalSignature
+extendedKeyUsage=serverAuth,clientAuth
+subjectKeyIdentifier=hash
+authorityKeyIdentifier=keyid
+"""
 EC_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 
 
@@ -37,14 +45,14 @@ class Pki:
             make_signing_key(self.service_account_key)
         if not self.ca.exists():
             fresh = self.folder / "ca.fresh"
-            subject = ("-subj", "/CN=merkhet-local", "-days", DAYS)
+            subject = ("-subj", "/CN=merkhet-local", "-days", DAYS, "-addext", AUTHORITY)
             run("openssl", "req", "-x509", *EC_KEY, "-keyout", self.key("ca"), "-out", fresh, *subject)
             fresh.replace(self.ca)
 
     def issue(self, name: str, subject: str, names: str) -> None:
         """Sign a certificate for a subject ("/O=group/CN=user") and its names ("DNS:…,IP:…")."""
         request, extensions = self.folder / f"{name}.csr", self.folder / f"{name}.ext"
-        write(extensions, f"subjectAltName={names}\n")
+        write(extensions, f"{LEAF}subjectAltName={names}\n")
         run("openssl", "req", *EC_KEY, "-keyout", self.key(name), "-out", request, "-subj", subject)
         ca = ("-CA", self.ca, "-CAkey", self.key("ca"), "-CAcreateserial", "-days", DAYS)
         run("openssl", "x509", "-req", "-in", request, *ca, "-out", self.cert(name), "-extfile", extensions)

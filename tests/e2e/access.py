@@ -144,7 +144,7 @@ class Tenant:
 
     def store(self, *words: str, stdin: str | None = None) -> str:
         """``merkhet …`` in the pod that holds the store open."""
-        return self.kubectl("exec", "-i", "merkhet-store-0", "-c", "gateway", "--", *words, stdin=stdin)
+        return self.kubectl("exec", "-i", "merkhet-store-0", "-c", "store", "--", *words, stdin=stdin)
 
     def ask(self, name: str, body: Body | None = None) -> Body:
         """Status and body of the model's metadata, or of its answer to a request, asked inside the cluster."""

@@ -13,6 +13,12 @@ from typing import IO, Any
 from merkhet.errors import MerkhetError, Missing
 
 GATEWAY = "merkhet-store-0"
+# What asks for a namespace's store; the operator watches what carries its label.
+WISH = {
+    "apiVersion": "v1",
+    "kind": "ConfigMap",
+    "metadata": {"name": "merkhet-store", "labels": {"app.kubernetes.io/managed-by": "merkhet"}},
+}
 
 
 class KubectlFailed(MerkhetError):
@@ -62,12 +68,12 @@ class Kubectl:
         """Run ``merkhet …`` in the pod that holds the namespace's store open."""
         self.gateway()
         flags = ["-i"] if stdin is not None else []
-        return self.run("exec", *flags, GATEWAY, "-c", "gateway", "--", "merkhet", *words, stdin=stdin)
+        return self.run("exec", *flags, GATEWAY, "-c", "store", "--", "merkhet", *words, stdin=stdin)
 
     def stream(self, source: IO[bytes] | None, target: IO[bytes] | int, *words: str) -> None:
         """Like ``inside``, for content that does not fit into memory."""
         flags = ["-i"] if source is not None else []
-        command = self.command("exec", *flags, GATEWAY, "-c", "gateway", "--", "merkhet", *words)
+        command = self.command("exec", *flags, GATEWAY, "-c", "store", "--", "merkhet", *words)
         done = subprocess.run(
             command, stdin=source or subprocess.DEVNULL, stdout=target, stderr=subprocess.PIPE, check=False
         )
@@ -79,7 +85,7 @@ class Kubectl:
         if self._gateway_is_ready():
             return
         if self.find("configmap", "merkhet-store") is None:
-            self.run("create", "configmap", "merkhet-store")
+            self.run("create", "-f", "-", stdin=json.dumps(WISH).encode())
         self._await("get", "pod", GATEWAY, what="the store's pod was not made")
         self._await("wait", "--for=condition=Ready", f"pod/{GATEWAY}", "--timeout=180s", what="the store did not start")
 
