@@ -1,0 +1,241 @@
+"""The rows of a FeatureSet's version: what is a feature, what is the target, and whether they may be used.
+
+Entity, timestamp, target, excluded and personal columns are never features: what a model is fed with appears in golden
+requests, and personal columns must not.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pydantic import ValidationError
+
+from merkhet.contract.features import FeaturesManifest
+from merkhet.contract.training import TrainingTask
+from merkhet.errors import Corrupt, Refused
+from merkhet.store.port import Store
+from merkhet.workloads.trainer.features import ColumnKind, Features
+
+MOST_CLASSES = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is to be predicted. ``classes`` is empty for a regression; ``positive`` is one of two classes."""
+
+    values: npt.NDArray[Any]  # int64, str or float64
+    classes: tuple[Any, ...] = ()
+    positive: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A version's rows, ready for training."""
+
+    table: pa.Table  # as stored: for the split
+    manifest: FeaturesManifest
+    features: Features
+    target: Target
+
+
+def read(task: TrainingTask, store: Store) -> Rows:
+    """The rows that a task names; raises Refused naming the column that may not be used and why."""
+    manifest = _manifest(task, store)
+    names = feature_names(task, manifest)
+    tables = [pq.read_table(store.fetch(blob.digest)) for blob in manifest.blobs]
+    table = pa.concat_tables(tables, promote_options="permissive") if tables else pa.table({})
+    if table.num_rows == 0:
+        raise Refused(f"{_version(task)} has no rows; nothing can be learned from it", reason="NoRows")
+    return Rows(table, manifest, _features(table, names), _target(task, table.column(task.target)))
+
+
+def feature_names(task: TrainingTask, manifest: FeaturesManifest) -> tuple[str, ...]:
+    """The columns a model is fed with, in the manifest's order."""
+    known = [column.name for column in manifest.columns]
+    for wanted, what in ((task.target, "target"), *((name, "excluded column") for name in task.exclude)):
+        if wanted not in known:
+            raise Refused(f"{_version(task)} has no column {wanted}, which is the {what}{_hint(wanted, known)}",
+                          reason="UnknownColumn")  # fmt: skip
+    never = {task.target, *task.exclude, *manifest.entity, manifest.timestamp}
+    names = tuple(column.name for column in manifest.columns if column.name not in never and not column.personal)
+    if not names:
+        raise Refused(
+            f"{_version(task)} has no column left to learn from: entity, timestamp, personal and excluded ones and the "
+            f"target {task.target} are never features",
+            reason="NoFeatures",
+        )
+    return names
+
+
+def _manifest(task: TrainingTask, store: Store) -> FeaturesManifest:
+    with store.open(task.data.digest) as stream:
+        content = stream.read()
+    try:
+        return FeaturesManifest.load(content)
+    except ValidationError as error:
+        raise Corrupt(f"the manifest of {_version(task)} cannot be read: {error}; make the version anew") from error
+
+
+def _features(table: pa.Table, names: Sequence[str]) -> Features:
+    parts = [_feature(name, _plain(table.column(name))) for name in names]
+    return Features(tuple(names), tuple(kind for kind, _ in parts), tuple(values for _, values in parts))
+
+
+def _feature(name: str, column: pa.ChunkedArray) -> tuple[ColumnKind, npt.NDArray[Any]]:
+    if pa.types.is_null(column.type) or column.null_count == len(column):
+        raise Refused(f"feature {name} has no value in any row; exclude it", reason="EmptyColumn")
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        return "text", _text(name, column)
+    if pa.types.is_boolean(column.type):
+        return "boolean", _float32(name, pc.cast(column, pa.int8()))
+    if pa.types.is_integer(column.type) or pa.types.is_floating(column.type) or pa.types.is_decimal(column.type):
+        return "number", _float32(name, column)
+    raise Refused(
+        f"feature {name} is of type {column.type}, from which no estimator learns; make numbers of it in the "
+        f"FeatureSet's query (for a time: date_part, epoch differences), or exclude it",
+        reason="MistypedColumn",
+    )
+
+
+def _text(name: str, column: pa.ChunkedArray) -> npt.NDArray[np.object_]:
+    if column.null_count:
+        raise Refused(
+            f"feature {name} holds text and is missing in {column.null_count} rows, which no ONNX form of an encoder "
+            f"takes; give these rows a word of their own in the FeatureSet's query: coalesce({name}, 'unknown')",
+            reason="MissingText",
+        )
+    return np.asarray(column.to_numpy(), dtype=object)
+
+
+def _float32(name: str, column: pa.ChunkedArray) -> npt.NDArray[np.float32]:
+    exact = _numbers(column)
+    if np.isinf(exact).any():
+        raise Refused(f"feature {name} holds infinity; clean it in the FeatureSet's query", reason="InfiniteValue")
+    with np.errstate(over="ignore"):
+        values = exact.astype(np.float32)
+    if np.isinf(values).any():
+        raise Refused(f"feature {name} holds numbers beyond float32 (3.4e38); scale it in the FeatureSet's query",
+                      reason="InexactCast")  # fmt: skip
+    known = exact[~np.isnan(exact)]
+    if not len(known):
+        raise Refused(f"feature {name} has no value in any row; exclude it", reason="EmptyColumn")
+    whole = bool((known == np.trunc(known)).all())
+    changed = known[values[~np.isnan(exact)] != known]
+    if whole and len(changed):
+        raise Refused(
+            f"feature {name} holds {len(changed)} whole numbers that float32 changes, such as {changed[0]:.0f}; "
+            f"models are fed float32: take a difference, a larger unit or text of it in the query, or exclude it",
+            reason="InexactCast",
+        )
+    return values
+
+
+def _numbers(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
+    """Doubles with NaN for a missing value. Integers beyond 2^53 come out changed, and still beyond 2^24."""
+    doubles = pc.cast(column, pa.float64(), safe=False)
+    return np.asarray(doubles.to_numpy(), dtype=np.float64)
+
+
+def _target(task: TrainingTask, stored: pa.ChunkedArray) -> Target:
+    column = _plain(stored)
+    missing = column.null_count + (int(pc.sum(pc.is_nan(column)).as_py() or 0) if _is_float(column) else 0)
+    if missing:
+        raise Refused(
+            f"target {task.target} is missing in {missing} of {len(column)} rows; leave such rows out in the query "
+            f"(where {task.target} is not null)",
+            reason="MissingTarget",
+        )
+    target = _classes(task, column) if task.task == "Classification" else Target(_amounts(task, column))
+    if pc.count_distinct(column).as_py() < 2:
+        raise Refused(
+            f"target {task.target} is {column[0].as_py()!r} in every row: there is nothing to tell apart",
+            reason="ConstantTarget",
+        )
+    return target
+
+
+def _amounts(task: TrainingTask, column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
+    if not (pa.types.is_integer(column.type) or _is_float(column) or pa.types.is_decimal(column.type)):
+        raise Refused(
+            f"target {task.target} is of type {column.type}; Regression predicts numbers (set task: Classification for "
+            f"classes)",
+            reason="MistypedTarget",
+        )
+    values = _numbers(column)
+    if not np.isfinite(values).all():
+        raise Refused(f"target {task.target} holds infinity; clean it in the query", reason="MistypedTarget")
+    return values
+
+
+def _classes(task: TrainingTask, column: pa.ChunkedArray) -> Target:
+    values = _labels(task, column)
+    classes = tuple(np.unique(values).tolist())
+    if len(classes) > MOST_CLASSES:
+        raise Refused(
+            f"target {task.target} has {len(classes)} different values, more than {MOST_CLASSES} classes; set task: "
+            f"Regression for amounts",
+            reason="MistypedTarget",
+        )
+    return Target(values, classes, _positive(task, classes))
+
+
+def _labels(task: TrainingTask, column: pa.ChunkedArray) -> npt.NDArray[Any]:
+    if pa.types.is_boolean(column.type) or pa.types.is_integer(column.type):
+        return np.asarray(pc.cast(column, pa.int64()).to_numpy(), dtype=np.int64)
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        return np.asarray(column.to_pylist(), dtype=str)
+    if _is_float(column) and (values := _numbers(column)).tolist() == np.trunc(values).tolist():
+        return values.astype(np.int64)
+    fractions = " with fractions" if _is_float(column) else ""
+    raise Refused(
+        f"target {task.target} is of type {column.type}{fractions}; Classification wants whole numbers, booleans or "
+        f"text (set task: Regression for amounts)",
+        reason="MistypedTarget",
+    )
+
+
+def _positive(task: TrainingTask, classes: tuple[Any, ...]) -> Any:
+    if len(classes) != 2:
+        if task.positive is not None and len(classes) > 2:
+            raise Refused(
+                f"positive is {task.positive!r}, and target {task.target} has {len(classes)} classes; leave `positive` "
+                f"out, it is for two",
+                reason="InvalidSpec",
+            )
+        return None
+    if task.positive is None:
+        return classes[1]
+    found = next((label for label in classes if label == task.positive), None)
+    if found is None:
+        raise Refused(
+            f"positive is {task.positive!r}, and target {task.target} is {classes[0]!r} or {classes[1]!r}; name one of "
+            f"these, quotes or none alike",
+            reason="InvalidSpec",
+        )
+    return found
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.cast(column, column.type.value_type) if pa.types.is_dictionary(column.type) else column
+
+
+def _is_float(column: pa.ChunkedArray) -> bool:
+    return bool(pa.types.is_floating(column.type))
+
+
+def _version(task: TrainingTask) -> str:
+    return f"version {task.data.version} of FeatureSet {task.run.origin.namespace}/{task.data.feature_set}"
+
+
+def _hint(wanted: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(wanted, known, n=3, cutoff=0.6)
+    shown = ", ".join(near or known[:20])
+    return f"; did you mean {shown}?" if near else f"; it has {shown}"

@@ -1,0 +1,181 @@
+"""The scikit-learn pipeline that a task describes, from steps of the allow-list.
+
+Steps with ``columns`` come first: each column runs through the steps that name it, and what comes out is put side by
+side. The steps after them take everything.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.compose import ColumnTransformer
+from sklearn.pipeline import Pipeline
+
+from merkhet.contract.estimators import ALLOWED, unknown_estimator, unknown_parameters
+from merkhet.contract.training import Columns, Step, TaskName
+from merkhet.errors import Refused
+from merkhet.workloads.trainer.features import Features
+
+# What is the same in every pipeline: dense float32 between the steps, one seed, as many threads as the pod has cores.
+SEED = 0
+
+
+class Unchanged(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Columns as they are: scikit-learn's own ``passthrough`` does not take Arrow tables."""
+
+    def fit(self, X: Any, y: Any = None) -> Unchanged:  # noqa: ARG002, N803 - scikit-learn's signature
+        """Learn nothing."""
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    def transform(self, X: Any) -> npt.NDArray[np.float32]:  # noqa: N803
+        """The same numbers as a matrix."""
+        return np.asarray(X, dtype=np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """Columns that run through the same steps."""
+
+    columns: tuple[str, ...]
+    steps: tuple[int, ...]
+
+
+def build(steps: Sequence[Step], task: TaskName, features: Features, *, threads: int = 1) -> Pipeline:
+    """The pipeline, not fitted; raises Refused naming the step and what is wrong with it."""
+    _check_steps(steps, task)
+    made = [_checked(position, step, threads) for position, step in enumerate(steps, 1)]
+    head = _columns_head(steps)
+    tail = [(f"step{position}", made[position - 1]) for position in range(head + 1, len(steps) + 1)]
+    if head == 0 and features.all_numeric:
+        return Pipeline(tail)
+    branches = plan_branches(steps[:head], features)
+    _check_text_is_encoded(branches, steps, features)
+    transformers = [_transformer(branch, made, features) for branch in branches]
+    return Pipeline([("columns", ColumnTransformer(transformers, sparse_threshold=0)), *tail])
+
+
+def make(path: str, parameters: Mapping[str, Any], threads: int = 1) -> Any:
+    """An estimator of scikit-learn by import path, with what is the same in every pipeline set where it takes it."""
+    module, _, name = path.rpartition(".")
+    cls = getattr(importlib.import_module(module), name)
+    takes = inspect.signature(cls.__init__).parameters
+    fixed = {"random_state": SEED, "n_jobs": threads, "dtype": np.float32, "sparse_output": False}
+    fixed = {key: value for key, value in fixed.items() if key in takes}
+    return cls(**{**fixed, **{key: _value(value) for key, value in parameters.items()}})
+
+
+def plan_branches(steps: Sequence[Step], features: Features) -> list[Branch]:
+    """Columns grouped by the steps that they run through, so that each group is of one kind; raises Refused."""
+    chosen = [selected(position, step.columns, features) for position, step in enumerate(steps, 1)]
+    groups: dict[tuple[tuple[int, ...], bool], list[str]] = {}
+    for name, kind in zip(features.names, features.kinds, strict=True):
+        through = tuple(position for position, names in enumerate(chosen) if name in names)
+        groups.setdefault((through, kind == "text"), []).append(name)
+    branches = [Branch(tuple(names), through) for (through, _), names in groups.items()]
+    for position, names in enumerate(chosen):
+        parts = [branch for branch in branches if position in branch.steps]
+        if len(parts) > 1 and not ALLOWED[steps[position].estimator].columnwise:
+            raise Refused(
+                f"step {position + 1} ({steps[position].estimator}) mixes the columns {_listed(names)}, of which other "
+                f"steps take only some or which are both text and numbers; give it its own columns",
+                reason="InvalidPipeline",
+            )
+    return branches
+
+
+def selected(position: int, columns: Columns | None, features: Features) -> tuple[str, ...]:
+    """The columns that a step takes; raises Refused for one that is no feature."""
+    if columns is None:
+        return features.names
+    if columns.names is None:
+        numeric = columns.type != "categorical"
+        return tuple(n for n, k in zip(features.names, features.kinds, strict=True) if (k == "number") is numeric)
+    unknown = [name for name in columns.names if name not in features.names]
+    if unknown:
+        raise Refused(
+            f"step {position} names the columns {_listed(unknown)}, which are not features; "
+            f"features are {_listed(features.names)}",
+            reason="UnknownColumn",
+        )
+    return columns.names
+
+
+def _check_steps(steps: Sequence[Step], task: TaskName) -> None:
+    wanted = "classifier" if task == "Classification" else "regressor"
+    if not steps:
+        raise Refused(f"the pipeline has no step; its last one must be a {wanted}", reason="InvalidPipeline")
+    for position, step in enumerate(steps, 1):
+        fault = unknown_estimator(step.estimator) or unknown_parameters(step.estimator, step.parameters)
+        if fault:
+            raise Refused(f"step {position}: {fault}", reason="InvalidPipeline")
+        kind = ALLOWED[step.estimator].kind
+        needed = wanted if position == len(steps) else "transformer"
+        if kind != needed:
+            raise Refused(
+                f"step {position} ({step.estimator}) is a {kind}; a {task} pipeline wants a {needed} there",
+                reason="InvalidPipeline",
+            )
+    if steps[-1].columns is not None:
+        raise Refused(f"step {len(steps)} ({steps[-1].estimator}) takes every column; remove its `columns`",
+                      reason="InvalidPipeline")  # fmt: skip
+
+
+def _columns_head(steps: Sequence[Step]) -> int:
+    """How many steps name columns; raises Refused where one stands behind a step that takes everything."""
+    head = next((position for position, step in enumerate(steps) if step.columns is None), len(steps))
+    late = next((position for position in range(head, len(steps)) if steps[position].columns is not None), None)
+    if late is not None:
+        raise Refused(
+            f"step {late + 1} ({steps[late].estimator}) names columns behind step {head + 1} "
+            f"({steps[head].estimator}), which takes all of them; put steps with `columns` first",
+            reason="InvalidPipeline",
+        )
+    return head
+
+
+def _check_text_is_encoded(branches: Sequence[Branch], steps: Sequence[Step], features: Features) -> None:
+    text = {name for name, kind in zip(features.names, features.kinds, strict=True) if kind == "text"}
+    for branch in branches:
+        plain = [name for name in branch.columns if name in text]
+        if plain and not (branch.steps and ALLOWED[steps[branch.steps[0]].estimator].text):
+            takers = ", ".join(path for path, estimator in ALLOWED.items() if estimator.text)
+            raise Refused(
+                f"the columns {_listed(plain)} hold text and their first step does not take text; "
+                f"give them to one of {takers} with `columns`, or exclude them",
+                reason="TextColumn",
+            )
+
+
+def _transformer(branch: Branch, made: Sequence[Any], features: Features) -> tuple[str, Any, list[int]]:
+    name = "step" + "_".join(str(position + 1) for position in branch.steps) if branch.steps else "rest"
+    name += "_text" if features.kinds[features.names.index(branch.columns[0])] == "text" else ""
+    steps = [(f"step{position + 1}", made[position]) for position in branch.steps]
+    positions = [features.names.index(column) for column in branch.columns]
+    return name, Pipeline(steps) if steps else Unchanged(), positions
+
+
+def _checked(position: int, step: Step, threads: int) -> Any:
+    estimator = make(step.estimator, step.parameters, threads)
+    try:
+        estimator._validate_params()
+    except ValueError as error:
+        raise Refused(f"step {position} ({step.estimator}): {error}", reason="InvalidParameter") from error
+    return estimator
+
+
+def _value(value: Any) -> Any:
+    """A JSON value as scikit-learn wants it: its ranges and layer sizes are tuples."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:20])
+    return f"{shown} and {len(names) - 20} more" if len(names) > 20 else shown
