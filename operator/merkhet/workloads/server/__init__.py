@@ -1,0 +1,1 @@
+"""Serves one ONNX model over the Open Inference Protocol v2."""
