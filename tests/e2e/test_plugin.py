@@ -62,8 +62,9 @@ def test_the_first_yaml_for_a_file_trains_a_model(own: Tenant, tmp_path: Path) -
     written = tmp_path / "loans.yaml"
     own.merkhet("init", str(file), "--target", "granted", "-o", str(written))
     own.merkhet("validate", str(written))
-    name = next(iter(yaml.safe_load_all(written.read_text())))["metadata"]["name"]
-    own.merkhet("put", str(file), f"store://raw/{name}/")
+    features = next(iter(yaml.safe_load_all(written.read_text())))
+    name = features["metadata"]["name"]
+    own.merkhet("put", str(file), features["spec"]["sources"][0]["uri"])
     own.apply(written)
     own.settled("modeltrainings", name)
     own.merkhet("approve", f"{name}-v1", "--yes", "--reason", "a test")

@@ -91,7 +91,7 @@ def crowd(tenant: Tenant, name: str) -> Iterator[Crowd]:
         "-i",
         "merkhet-store-0",
         "-c",
-        "gateway",
+        "store",
         "--",
         "python",
         "-c",
@@ -115,3 +115,5 @@ def crowd(tenant: Tenant, name: str) -> Iterator[Crowd]:
     finally:
         callers.kill()
         callers.wait()
+        callers.stdin.close()
+        callers.stdout.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +34,8 @@ def run(asked: argparse.Namespace, _kubectl: Kubectl) -> int:
     """Look at the file and write the three objects."""
     table = read(asked.file)
     name = asked.name or label(asked.file.stem)
-    text = written(objects(name, asked.file.name, table, asked.target))
+    address = f"store://raw/{name}/{label(asked.file.stem)}{asked.file.suffix.lower()}"
+    text = written(objects(name, address, table, asked.target))
     if asked.output is None:
         print(text, end="")
     elif asked.output.exists():
@@ -41,7 +43,7 @@ def run(asked: argparse.Namespace, _kubectl: Kubectl) -> int:
     else:
         asked.output.write_text(text, encoding="utf-8")
     where = asked.output or "FILE.yaml"
-    print(f"next: kubectl merkhet put {asked.file} store://raw/{name}/", file=sys.stderr)
+    print(f"next: kubectl merkhet put {shlex.quote(str(asked.file))} {address}", file=sys.stderr)
     print(f"      kubectl apply -f {where}", file=sys.stderr)
     return 0
 
@@ -104,11 +106,11 @@ def _is_number(kind: str) -> bool:
     return bool(re.match(r"^(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL|REAL)", kind))
 
 
-def objects(name: str, file: str, table: Table, target: str) -> list[dict[str, Any]]:
+def objects(name: str, address: str, table: Table, target: str) -> list[dict[str, Any]]:
     """The three objects."""
     aim = table.column(target)
     entity, time = _entity(table, target), next((column.name for column in table.columns if column.time), None)
-    features: dict[str, Any] = {"sources": [{"name": "rows", "uri": f"store://raw/{name}/{file}"}]}
+    features: dict[str, Any] = {"sources": [{"name": "rows", "uri": address}]}
     if entity:
         features |= {"entity": [entity]}
         features |= {"columns": [{"name": entity, "personal": True}]}
@@ -129,7 +131,7 @@ def _training(name: str, table: Table, aim: Column, left_out: set[str | None]) -
     words = [column.name for column in table.columns if column.name not in left_out and not column.numeric]
     pipeline: list[dict[str, Any]] = []
     if words:
-        encoder = {"handle_unknown": "ignore", "sparse_output": False}
+        encoder = {"handle_unknown": "ignore"}
         pipeline.append({"estimator": "sklearn.preprocessing.OneHotEncoder", "parameters": encoder, "columns": words})
     pipeline.append({"estimator": f"sklearn.ensemble.HistGradientBoosting{family}"})
     data = {

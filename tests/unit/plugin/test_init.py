@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 import yaml
 
+from merkhet.contract.estimators import ALLOWED
 from merkhet.errors import MerkhetError
 from merkhet.plugin import init, validate
 from tests.e2e.access import EXAMPLE
 
 
 def first_yaml(file: Path, target: str) -> dict[str, Any]:
-    bodies = init.objects("name", file.name, init.read(file), target)
+    bodies = init.objects("name", "store://raw/name/file.csv", init.read(file), target)
     return {body["kind"]: body["spec"] for body in bodies}
 
 
@@ -55,7 +56,7 @@ def test_the_column_that_names_rows_is_the_entity_and_personal(loans: Path) -> N
 
 def test_what_is_written_is_valid(loans: Path, tmp_path: Path) -> None:
     written = tmp_path / "first.yaml"
-    written.write_text(init.written(init.objects("loans", loans.name, init.read(loans), "granted")))
+    written.write_text(init.written(init.objects("loans", "store://raw/loans/loans.csv", init.read(loans), "granted")))
     assert [complaints for _, complaints in validate.check(written)] == [[], [], []]
 
 
@@ -95,3 +96,9 @@ def test_the_example_is_valid() -> None:
         found = list(validate.check(file))
         assert [complaints for _, complaints in found] == [[]], file.name
         assert yaml.safe_load(file.read_text())["kind"] in found[0][0]
+
+
+def test_every_step_is_on_the_list_with_its_parameters(loans: Path) -> None:
+    for target in ("granted", "amount"):
+        for step in first_yaml(loans, target)["ModelTraining"]["pipeline"]:
+            assert set(step.get("parameters", {})) <= set(ALLOWED[step["estimator"]].parameters)
