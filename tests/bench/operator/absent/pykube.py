@@ -1,0 +1,3 @@
+"""Stands before the client that the tests install: the operator's image has none, and Kopf loads one where it can."""
+
+raise ImportError("the operator's image holds no pykube")
