@@ -32,7 +32,9 @@ from tests.cluster.machine import (
 )
 
 ROLES = ("operator", "trainer", "server")
-OFFICIAL_BASE = "python:3.13-slim"
+# Names in full: Podman and Buildah take a short one of their own images for localhost's, and Kubernetes for this.
+REGISTRY = "docker.io"
+OFFICIAL_BASE = f"{REGISTRY}/library/python:3.13-slim"
 BASE_PACKAGES = ("python3", "python3-venv", "ca-certificates")
 # Of a Debian without a package manager's memory, what no program of ours reads.
 BASE_WITHOUT = (
@@ -96,11 +98,11 @@ class Engine:
 
     program: str
     progress: Progress
-    base: str = field(default_factory=lambda: os.environ.get("BASE_IMAGE", OFFICIAL_BASE))
+    base: str = field(default_factory=lambda: os.environ.get("BASE_IMAGE") or OFFICIAL_BASE)
 
     def has(self, name: str) -> bool:
         """Whether the image is there."""
-        return succeeds(self.program, "image", "inspect", name)
+        return succeeds(self.program, "image", "inspect", _full(name))
 
     def prepare_base(self) -> None:
         """Nothing: the base image comes from its registry."""
@@ -110,11 +112,18 @@ class Engine:
         with _pip_secrets() as secrets:
             arguments = _build_arguments(role, name, self.base, context)
             command = (self.program, "build", "--network=host", *secrets, *arguments)
-            run_long(self.progress, f"building {name}", *command, env={**os.environ, "DOCKER_BUILDKIT": "1"})
+            # An attestation beside the image would make it a list, which a node cannot always import.
+            env = {**os.environ, "DOCKER_BUILDKIT": "1", "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
+            run_long(self.progress, f"building {name}", *command, env=env)
 
     def save(self, name: str, archive: Path) -> None:
         """Write the image as a docker-archive."""
-        run(self.program, "save", "-o", archive, name)
+        run(self.program, "save", "-o", archive, _full(name))
+
+    def push(self, name: str, target: str) -> None:
+        """Send the image to a registry under another name."""
+        run(self.program, "tag", _full(name), target)
+        run_long(self.progress, f"pushing {target}", self.program, "push", target)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +135,7 @@ class Buildah:
 
     def has(self, name: str) -> bool:
         """Whether the image is there."""
-        return self._has(f"docker.io/{name}")
+        return self._has(_full(name))
 
     def prepare_base(self) -> None:
         """Make the base image of Debian's packages, unless BASE_IMAGE names another."""
@@ -145,14 +154,19 @@ class Buildah:
     def build(self, role: str, name: str, context: Path) -> None:
         """Build a role's image from the staged context."""
         with _pip_secrets() as secrets:
-            arguments = _build_arguments(role, f"docker.io/{name}", self.base, context)
+            arguments = _build_arguments(role, name, self.base, context)
             command = self._buildah("build", "--layers", "--pull-never", "--network=host", *secrets, *arguments)
             run_long(self.progress, f"building {name}", *command, env=self._environment())
 
     def save(self, name: str, archive: Path) -> None:
         """Write the image as a docker-archive."""
-        image = f"docker.io/{name}"
+        image = _full(name)
         run(*self._buildah("push", "--quiet", image, f"docker-archive:{archive}:{image}"), env=self._environment())
+
+    def push(self, name: str, target: str) -> None:
+        """Send the image to a registry under another name."""
+        push = self._buildah("push", "--quiet", _full(name), f"docker://{target}")
+        run_long(self.progress, f"pushing {target}", *push, env=self._environment())
 
     def _has(self, image: str) -> bool:
         return succeeds(*self._buildah("inspect", "--type", "image", image), env=self._environment())
@@ -174,16 +188,20 @@ def builder(progress: Progress) -> Engine | Buildah:
     """
     if succeeds("docker", "info"):
         return Engine("docker", progress)
-    if shutil.which("podman"):
+    if succeeds("podman", "info"):
         return Engine("podman", progress)
     if not shutil.which("buildah"):
         install_debian_packages(progress, "buildah")
     return Buildah(progress)
 
 
+def _full(name: str) -> str:
+    return f"{REGISTRY}/{name}"
+
+
 def _build_arguments(role: str, name: str, base: str, context: Path) -> tuple[str, ...]:
     dockerfile = str(context / "images" / role / "Dockerfile")
-    return ("--build-arg", f"BASE_IMAGE={base}", "--file", dockerfile, "--tag", name, str(context))
+    return ("--build-arg", f"BASE_IMAGE={base}", "--file", dockerfile, "--tag", _full(name), str(context))
 
 
 def _debian_base() -> str:

@@ -16,7 +16,7 @@ from images import build as images
 from tests.cluster import binaries
 from tests.cluster.given import Given
 from tests.cluster.kind import Kind
-from tests.cluster.machine import IMAGES, KUBECONFIG, ClusterProblem, Progress, succeeds
+from tests.cluster.machine import IMAGES, KUBECONFIG, ClusterProblem, Progress, succeeds, write
 from tests.cluster.node import Node
 
 
@@ -30,6 +30,11 @@ class Cluster(Protocol):
     def up(self, *, take_over: bool) -> None: ...
     def down(self, *, purge: bool) -> None: ...
     def status(self) -> str: ...
+
+
+class Local(Cluster, Protocol):
+    """What a cluster of ours can do besides."""
+
     def has_image(self, image: str) -> bool: ...
     def load(self, archive: Path) -> None: ...
 
@@ -49,7 +54,7 @@ def main() -> int:
     return 0
 
 
-def chosen(progress: Progress) -> Cluster:
+def chosen(progress: Progress) -> Given | Local:
     """The cluster that this checkout uses.
 
     Raises: ClusterProblem when there is no way to have one.
@@ -89,11 +94,17 @@ def tools(arguments: argparse.Namespace, progress: Progress) -> None:
 
 
 def load(arguments: argparse.Namespace, progress: Progress) -> None:
-    names: list[str] = arguments.image or list(json.loads(IMAGES.read_text()).values())
-    load_images(chosen(progress), names, progress)
+    known: dict[str, str] = json.loads(IMAGES.read_text())
+    names: list[str] = arguments.image or list(known.values())
+    cluster = chosen(progress)
+    if isinstance(cluster, Given):
+        published = cluster.publish(names, os.environ.get("REGISTRY", ""), images.builder(progress))
+        write(IMAGES, json.dumps({role: published.get(name, name) for role, name in known.items()}, indent=2) + "\n")
+    else:
+        load_images(cluster, names, progress)
 
 
-def load_images(cluster: Cluster, names: list[str], progress: Progress) -> None:
+def load_images(cluster: Local, names: list[str], progress: Progress) -> None:
     """Put those images on the cluster's node that it does not have."""
     for name in names:
         if cluster.has_image(name):
@@ -115,7 +126,10 @@ def _arguments() -> argparse.Namespace:
         (status, "what runs"),
         (path, "print the folder of the binaries, for PATH"),
         (tools, "build what the tests need, and print the folder"),
-        (load, "put images that images/build.py made on the node"),
+        (
+            load,
+            "put images that images/build.py made on the node, or into REGISTRY for a cluster that KUBECONFIG names",
+        ),
     )
     for command, summary in table:
         sub = commands.add_parser(command.__name__, help=summary)

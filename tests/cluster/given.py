@@ -1,10 +1,19 @@
-"""The cluster that KUBECONFIG names: used as it is, neither started nor stopped, its images its owner's care."""
+"""The cluster that KUBECONFIG names: used as it is, neither started nor stopped; a registry brings it images."""
 
+import os
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from tests.cluster import binaries
 from tests.cluster.machine import ClusterProblem, Progress, run
+
+
+class Pusher(Protocol):
+    """What sends an image to a registry under another name: a builder of images."""
+
+    def push(self, name: str, target: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +34,9 @@ class Given:
         """
         kubectl = binaries.ensure(("kubectl",), self.progress) / "kubectl"
         try:
-            run(kubectl, "--kubeconfig", self.kubeconfig, "get", "--raw", "/readyz", "--request-timeout=10s")
+            # As a variable, which may name several files; an option names one.
+            env = {**os.environ, "KUBECONFIG": str(self.kubeconfig)}
+            run(kubectl, "get", "--raw", "/readyz", "--request-timeout=10s", env=env)
         except ClusterProblem as problem:
             message = f"{self.name} does not answer; unset KUBECONFIG for a local one\n{problem}"
             raise ClusterProblem(message) from problem
@@ -37,16 +48,18 @@ class Given:
     def status(self) -> str:
         return self.name
 
-    def has_image(self, image: str) -> bool:
-        """Never known: only its nodes can tell."""
-        return False
+    def publish(self, names: Iterable[str], registry: str, builder: Pusher) -> dict[str, str]:
+        """Push images to a registry that the cluster pulls from; the new names of those that were not named by it.
 
-    def load(self, archive: Path) -> None:
-        """Nothing that can be done from outside.
-
-        Raises: ClusterProblem, always.
+        Raises: ClusterProblem without a registry; CommandFailed when it does not take an image.
         """
-        raise ClusterProblem(
-            f"{self.name}: images cannot be put on its nodes from here; push them to a registry that it pulls from "
-            "and write their names to .cluster/images.json"
-        )
+        if not registry:
+            raise ClusterProblem(
+                f"{self.name}: images cannot be put on its nodes from here; "
+                "name a registry that it pulls from, and that you may push to: REGISTRY=registry.example/team"
+            )
+        prefix = f"{registry.rstrip('/')}/"
+        published = {name: f"{prefix}{name}" for name in names if not name.startswith(prefix)}
+        for name, target in published.items():
+            builder.push(name, target)
+        return published

@@ -1,12 +1,16 @@
 """The cluster where Docker runs: kind, one cluster for each checkout, its node stopped and kept by `down`."""
 
 import hashlib
+import os
+import re
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.cluster import binaries
+from tests.cluster import binaries, versions
 from tests.cluster.machine import CHECKOUT, KUBECONFIG, Progress, run, run_long, succeeds, wait_for
+
+MODULE = "sigs.k8s.io/kind"
 
 
 def cluster_name(checkout: Path) -> str:
@@ -26,29 +30,23 @@ class Kind:
     def name(self) -> str:
         return f"kind cluster {cluster_name(self.checkout)}"
 
-    @property
-    def _node(self) -> str:
-        return f"{cluster_name(self.checkout)}-control-plane"
-
     def up(self, *, take_over: bool) -> None:
         """Make the cluster, or start its stopped node; nobody else's is ever in the way."""
         if not self.is_healthy():
-            if self._exists():
+            if self._exists() and self.was_finished():
                 self.progress.say(f"starting {self.name}")
                 run("docker", "start", self._node)
+                # A file that others have written to meanwhile may name another cluster as the current one.
+                self._run_kind("export", "kubeconfig")
             else:
-                create = ("create", "cluster", "--name", cluster_name(self.checkout), "--wait", "180s")
-                run_long(self.progress, f"making {self.name}", self._kind(), *create, "--kubeconfig", self.kubeconfig)
-            # A node that was started anew may have another port on the host.
-            export = ("export", "kubeconfig", "--name", cluster_name(self.checkout), "--kubeconfig", self.kubeconfig)
-            run(self._kind(), *export)
+                self._make()
             self.kubeconfig.chmod(0o600)
             wait_for("API server ready", self.is_healthy)
         self.progress.say(f"cluster is up: export KUBECONFIG={self.kubeconfig}")
 
     def down(self, *, purge: bool) -> None:
         if purge:
-            run(self._kind(), "delete", "cluster", "--name", cluster_name(self.checkout))
+            self._run_kind("delete", "cluster")
             self.kubeconfig.unlink(missing_ok=True)
         elif self._exists():
             run("docker", "stop", self._node)
@@ -56,8 +54,13 @@ class Kind:
 
     def is_healthy(self) -> bool:
         kubectl = binaries.ensure(("kubectl",), self.progress) / "kubectl"
-        ready = ("get", "--raw", "/readyz", "--request-timeout=5s")
-        return self.kubeconfig.exists() and succeeds(kubectl, "--kubeconfig", self.kubeconfig, *ready)
+        # By its context: the same file serves the cluster that this checkout has where no Docker runs.
+        where = ("--kubeconfig", self.kubeconfig, "--context", self._context)
+        return self.was_finished() and succeeds(kubectl, *where, "get", "--raw", "/readyz", "--request-timeout=5s")
+
+    def was_finished(self) -> bool:
+        """Whether kind came to the end of making it, which is where it writes the context."""
+        return self.kubeconfig.exists() and self._context in self.kubeconfig.read_text()
 
     def status(self) -> str:
         return f"{self.name}: {'ready' if self.is_healthy() else 'not ready'}"
@@ -67,11 +70,46 @@ class Kind:
         return f"docker.io/{image}" in images
 
     def load(self, archive: Path) -> None:
-        run(self._kind(), "load", "image-archive", archive, "--name", cluster_name(self.checkout))
+        run(self._kind(), "load", "image-archive", archive, "--name", cluster_name(self.checkout), env=_environment())
+
+    @property
+    def _node(self) -> str:
+        return f"{cluster_name(self.checkout)}-control-plane"
+
+    @property
+    def _context(self) -> str:
+        return f"kind-{cluster_name(self.checkout)}"
+
+    def _make(self) -> None:
+        # What an interrupted command has left is in the way of the next.
+        self._run_kind("delete", "cluster")
+        create = ("create", "cluster", "--wait", "180s", *self._which())
+        run_long(self.progress, f"making {self.name}", self._kind(), *create, env=_environment())
+
+    def _run_kind(self, *command: str) -> None:
+        run(self._kind(), *command, *self._which(), env=_environment())
+
+    def _which(self) -> tuple[str | Path, ...]:
+        return ("--name", cluster_name(self.checkout), "--kubeconfig", self.kubeconfig)
 
     def _exists(self) -> bool:
         return succeeds("docker", "container", "inspect", self._node)
 
     def _kind(self) -> Path:
         installed = shutil.which("kind")
-        return Path(installed) if installed else binaries.ensure(("kind",), self.progress) / "kind"
+        if installed and is_new_enough(run(installed, "version", "--quiet"), versions.of_module(MODULE)):
+            return Path(installed)
+        return binaries.ensure(("kind",), self.progress) / "kind"
+
+
+def is_new_enough(found: str, wanted: str) -> bool:
+    """Whether a version is not older than another: an older kind makes nodes of an older Kubernetes."""
+    return _numbers(found) >= _numbers(wanted)
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(digits) for digits in re.findall(r"\d+", version)[:3]]
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "KIND_EXPERIMENTAL_PROVIDER": "docker"}

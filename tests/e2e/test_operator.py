@@ -26,7 +26,7 @@ def leader_is_new(cluster: Cluster, former: str) -> None:
 
 def holder(cluster: Cluster) -> str:
     """Who leads."""
-    lease = json.loads(cluster.kubectl(*OPERATOR, "get", "lease", "merkhet", "-o", "json"))
+    lease = json.loads(cluster.kubectl(*OPERATOR, "get", "lease", "merkhet-operator", "-o", "json"))
     return str(lease["spec"].get("holderIdentity") or "")
 
 

@@ -9,6 +9,7 @@ from merkhet.kinds.featureset import KIND
 from merkhet.kinds.kind import Problem
 from tests import make
 from tests.golden.conftest import Golden
+from tests.unit.kinds.featureset.test_quality import FAILS, HOLDS, RULES, blocked_result
 from tests.unit.kinds.runs.scene import Scene
 from tests.unit.kinds.runs.test_runs import OTHER_QUERY, done, features, result
 
@@ -54,6 +55,28 @@ def test_refused(golden: Golden) -> None:
 def test_failed_after_a_good_version(golden: Golden) -> None:
     scene = done().edit(query=OTHER_QUERY).look().begin().fail({"exitCode": 137, "reason": "OOMKilled"})
     _golden(golden, "failed_after_a_good_version", scene)
+
+
+def _checked(**quality: Any) -> Scene:
+    return features(spec={"quality": {"rules": RULES["rules"], **quality}})
+
+
+def test_quality_rules_all_hold(golden: Golden) -> None:
+    _golden(golden, "quality_passed", _checked().look().begin().succeed(result(quality=[HOLDS])))
+
+
+def test_quality_rules_warn(golden: Golden) -> None:
+    scene = _checked(onFailure="Warn").look().begin().succeed(result(quality=[HOLDS, FAILS]))
+    _golden(golden, "quality_warned", scene)
+
+
+def test_quality_rules_block_the_first_version(golden: Golden) -> None:
+    _golden(golden, "quality_blocked", _checked().look().begin().succeed(blocked_result()))
+
+
+def test_quality_rules_block_after_a_good_version(golden: Golden) -> None:
+    scene = _checked().look().begin().succeed(result(quality=[HOLDS])).annotate("monday").look().begin()
+    _golden(golden, "quality_blocked_after_a_good_version", scene.succeed(blocked_result()))
 
 
 def test_suspended_before_the_first_run(golden: Golden) -> None:

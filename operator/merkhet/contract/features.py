@@ -27,6 +27,31 @@ class ColumnContract(Message):
     description: str = ""
 
 
+class QualityRule(Message):
+    """What must hold of the rows: of a column, by an expression, of their number, or of the newest timestamp.
+
+    Units: seconds.
+    """
+
+    column: str | None = None
+    not_null: bool = False
+    min: float | None = None
+    max: float | None = None
+    unique: bool = False
+    allowed: tuple[int | str, ...] | None = None
+    expression: str | None = None  # SQL; true or without a value where it holds
+    max_failing_fraction: float = 0.0
+    min_rows: int | None = None
+    max_age_seconds: float | None = None
+
+
+class Quality(Message):
+    """What must hold of the rows, and whether they are published where it does not."""
+
+    rules: tuple[QualityRule, ...]
+    on_failure: Literal["Block", "Warn"] = "Block"
+
+
 class FeaturesTask(Message):
     """The whole task."""
 
@@ -38,6 +63,7 @@ class FeaturesTask(Message):
     entity: tuple[str, ...] = ()
     timestamp: str | None = None
     columns: tuple[ColumnContract, ...] = ()
+    quality: Quality | None = None
 
 
 class Column(Message):
@@ -72,12 +98,24 @@ class FeaturesManifest(Message):
     blobs: tuple[Blob, ...]  # parquet, in order
 
 
-class FeaturesResult(Message):
-    """What the Job answers."""
+class CheckedRule(Message):
+    """What was found of a rule; no value of a personal column stands in it."""
 
-    number: int
-    digest: str  # sha256:… of the manifest's bytes, which are a blob too
+    rule: str = Field(max_length=512)  # in words
+    passed: bool
+    found: str = Field(max_length=512)  # in words
+    failing_rows: int | None = None  # of rules that are about rows, as the two below
+    fraction: float | None = None
+    limit: float | None = None
+
+
+class FeaturesResult(Message):
+    """What the Job answers; without a number where quality rules kept the rows from being published."""
+
+    number: int | None = None
+    digest: str = ""  # sha256:… of the manifest's bytes, which are a blob too; empty without a number
     rows: int
     columns: tuple[Column, ...] = Field(max_length=1000)
     created: str
     unchanged: bool = False  # the input was that of the latest version: no new one was made
+    quality: tuple[CheckedRule, ...] | None = Field(default=None, max_length=50)  # None: there are no rules

@@ -16,6 +16,10 @@ def features(**spec: Any) -> Body:
     return make.featureset(spec=spec)
 
 
+def checked(*rules: Body, **spec: Any) -> Body:
+    return features(quality={"rules": list(rules)}, **spec)
+
+
 def training(**spec: Any) -> Body:
     return make.modeltraining(spec=spec)
 
@@ -43,6 +47,18 @@ REFUSED = [
         id="a name twice",
     ),
     pytest.param(features(sources=[file("a", "store://raw/../b")]), "write it without '..'", id="a way out"),
+    pytest.param(checked({"minRows": 1, "maxAge": "1h"}), "a quality rule is about one thing", id="two rules in one"),
+    pytest.param(checked({}), "a quality rule is about one thing", id="a rule about nothing"),
+    pytest.param(checked({"column": "a"}), "a rule on a column says what must hold", id="a column alone"),
+    pytest.param(checked({"column": "a", "unique": False}), "a rule on a column says what", id="a rule switched off"),
+    pytest.param(
+        checked({"expression": "a > 1", "in": [1]}), "notNull, min, max, unique and in are about", id="a list of what"
+    ),
+    pytest.param(checked({"column": "a", "unique": True, "in": ["1"]}), "unique stands alone", id="unique and listed"),
+    pytest.param(checked({"column": "a", "min": 2, "max": 1}), "min is more than max", id="an empty range"),
+    pytest.param(checked({"minRows": 1, "maxFailingFraction": 0.1}), "is a share of rows", id="a share of a number"),
+    pytest.param(checked({"maxAge": "10ms"}, timestamp="t"), "maxAge is shorter than a second", id="no age"),
+    pytest.param(checked({"maxAge": "1h"}), "maxAge is measured from the newest", id="an age without a time"),
     pytest.param(features(deadline="10ms"), "deadline is shorter than a second", id="features in no time"),
     pytest.param(training(deadline="10ms"), "deadline is shorter than a second", id="training in no time"),
     *(
@@ -80,6 +96,18 @@ REFUSED = [
 @pytest.mark.parametrize(("body", "said"), REFUSED)
 def test_what_cannot_be_meant_is_refused_at_apply(admin: Person, namespace: str, body: Body, said: str) -> None:
     assert said in admin.is_refused("apply", "-f", "-", body=fresh(body, namespace))
+
+
+def test_each_form_of_a_quality_rule_is_taken(admin: Person, namespace: str) -> None:
+    rules: list[Body] = [
+        {"column": "AGEP", "notNull": True, "min": 0, "max": 120, "maxFailingFraction": 0.01},
+        {"column": "person_id", "unique": True, "notNull": True},
+        {"column": "SCHL", "in": [1, 2, "x"], "min": 0.5},
+        {"expression": "AGEP >= 16 or employed = 0", "maxFailingFraction": 0},
+        {"minRows": 1000},
+        {"maxAge": "48h"},
+    ]
+    admin.does("apply", "-f", "-", body=fresh(checked(*rules, timestamp="surveyed_at"), namespace))
 
 
 def test_a_record_is_never_rewritten(admin: Person, namespace: str) -> None:

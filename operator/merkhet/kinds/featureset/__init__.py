@@ -7,6 +7,7 @@ from merkhet.kinds.apis import FEATURESET
 from merkhet.kinds.featureset.observe import SHORT, observe
 from merkhet.kinds.featureset.plan import plan
 from merkhet.kinds.featureset.report import report
+from merkhet.kinds.featureset.rules import QUALITY
 from merkhet.kinds.featureset.types import FeatureSetSpec, FeatureSetStatus
 from merkhet.kinds.kind import Cel, Column, Kind
 from merkhet.kinds.rules import DEADLINE, POD_LABELS
@@ -27,6 +28,7 @@ KIND = Kind(
         Column("Rows", ".status.latest.rows", "integer"),
         Column("Ready", '.status.conditions[?(@.type=="Ready")].status'),
         Column("Reason", '.status.conditions[?(@.type=="Ready")].reason'),
+        Column("Quality", '.status.conditions[?(@.type=="QualityPassed")].status', wide=True),
         Column("Message", '.status.conditions[?(@.type=="Ready")].message', wide=True),
         Column("Digest", ".status.latest.digest", wide=True),
         Column("Age", ".metadata.creationTimestamp", "date"),
@@ -45,6 +47,7 @@ KIND = Kind(
             "uri leads out of where it begins: write it without '..'",
             at=("spec", "sources", "[]", "uri"),
         ),
+        *QUALITY,
         DEADLINE,
         *POD_LABELS,
     ),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from merkhet.api.meta import Body
+from merkhet.api.quantities import duration
 from merkhet.contract import features as contract
 from merkhet.contract.runs import Origin, Run
 from merkhet.kinds.apis import FEATURESET
 from merkhet.kinds.featureset.observe import SHORT, FeatureSet
+from merkhet.kinds.featureset.types import Quality, QualityRule
 from merkhet.kinds.run import State
 from merkhet.kinds.runs import digest_of_means
 from merkhet.manifests import runs as manifests
@@ -58,4 +60,24 @@ def task(features: FeatureSet, run: Run) -> contract.FeaturesTask:
             )
             for column in spec.columns
         ),
+        quality=None if spec.quality is None else _quality(spec.quality),
+    )
+
+
+def _quality(quality: Quality) -> contract.Quality:
+    return contract.Quality(rules=tuple(map(_rule, quality.rules)), on_failure=quality.on_failure)
+
+
+def _rule(rule: QualityRule) -> contract.QualityRule:
+    return contract.QualityRule(
+        column=rule.column,
+        not_null=rule.not_null,
+        min=rule.min,
+        max=rule.max,
+        unique=rule.unique,
+        allowed=rule.allowed,
+        expression=rule.expression,
+        max_failing_fraction=rule.max_failing_fraction,
+        min_rows=rule.min_rows,
+        max_age_seconds=duration(rule.max_age).total_seconds() if rule.max_age is not None else None,
     )

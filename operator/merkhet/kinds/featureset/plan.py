@@ -52,7 +52,9 @@ def trigger_of(spec: FeatureSetSpec) -> str:
     """The trigger of all that decides what the features are; how columns are described does not."""
     columns = [[column.name, column.type, column.personal] for column in spec.columns]
     sources = [decisive(source) for source in spec.sources]
-    return spec_trigger(sources, spec.query, list(spec.entity), spec.timestamp, columns)
+    # Nothing stands for no rules, so that their coming to Merkhet started nothing.
+    quality = [] if spec.quality is None else [decisive(spec.quality)]
+    return spec_trigger(sources, spec.query, list(spec.entity), spec.timestamp, columns, *quality)
 
 
 def means_of(spec: FeatureSetSpec, setup: Setup) -> Means:

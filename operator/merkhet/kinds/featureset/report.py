@@ -1,4 +1,7 @@
-"""What is said of a FeatureSet: its versions, its runs, and whether its features can be used."""
+"""What is said of a FeatureSet: its versions, its runs, and whether its features can be used.
+
+What was found of the quality rules is said in ``quality.py``.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +9,20 @@ from datetime import datetime
 
 from pydantic import ValidationError
 
-from merkhet.api.conditions import Fact, ready
+from merkhet.api.conditions import Fact, ready, stalled
 from merkhet.contract.features import FeaturesResult
 from merkhet.kinds import runs
 from merkhet.kinds.common import problem_facts
 from merkhet.kinds.featureset.observe import FeatureSet, Seen
 from merkhet.kinds.featureset.plan import state_of, wish_of
+from merkhet.kinds.featureset.quality import BLOCKED, blocked_message, checked, quality_facts
 from merkhet.kinds.featureset.types import FeatureSetStatus, FoundColumn, PublishedVersion
 from merkhet.kinds.history import priced, settled, spoilt, trimmed
 from merkhet.kinds.kind import Live, Report
 from merkhet.kinds.run import State
 
 VERSIONS = 10
+ADVICE = "; put the data right and set the annotation merkhet.dev/run to a new value, or change spec.quality"
 
 
 def report(features: FeatureSet, seen: Seen, live: Live, now: datetime) -> Report:
@@ -28,13 +33,14 @@ def report(features: FeatureSet, seen: Seen, live: Live, now: datetime) -> Repor
     status = features.status.model_copy(update={"observed_generation": features.meta.generation})
     result, fault = _result(seen)
     if seen.runs.report is not None and result is not None:
-        status = _published(status, result)
-        history = settled(history, seen.runs.report.key, version=result.number)
+        status = _published(checked(status, seen.runs.report.key, result), result)
+        history = settled(history, seen.runs.report.key, **_outcome(result))
     if seen.runs.report is not None and fault:
         history = spoilt(history, seen.runs.report.key, fault)
     history = priced(history, seen.setup)
-    status = status.model_copy(update={"runs": trimmed(history, wish)})
-    return Report(status, _facts(features, status, state, live, fault))
+    quality = status.quality if features.spec.quality is not None else None
+    status = status.model_copy(update={"runs": trimmed(history, wish), "quality": quality})
+    return Report(status, (*_facts(features, status, state, live, fault), *quality_facts(features.spec, status, wish)))
 
 
 def _facts(features: FeatureSet, status: FeatureSetStatus, state: State, live: Live, fault: str) -> tuple[Fact, ...]:
@@ -47,12 +53,17 @@ def _facts(features: FeatureSet, status: FeatureSetStatus, state: State, live: L
     )
     if said is not None:
         return said
+    blocked = next((run for run in status.runs if run.key == state.key and run.reason == BLOCKED), None)
+    if blocked is not None:
+        return stalled(BLOCKED, f"{where}: {blocked.message}{ADVICE}", still_ready=good)
     rows = f", {latest.rows} rows in {len(status.columns)} columns" if latest is not None else ""
     return ready("Published", f"version {latest.version if latest else '?'} of {where}{rows}")
 
 
 def _published(status: FeatureSetStatus, result: FeaturesResult) -> FeatureSetStatus:
     """The status with this version in it; the newest is the one that users get."""
+    if result.number is None:
+        return status
     version = PublishedVersion(version=result.number, digest=result.digest, rows=result.rows, created_at=result.created)
     others = [one for one in status.versions if one.version != version.version]
     versions = sorted([version, *others], key=lambda one: one.version, reverse=True)[:VERSIONS]
@@ -62,6 +73,13 @@ def _published(status: FeatureSetStatus, result: FeaturesResult) -> FeatureSetSt
             FoundColumn(name=column.name, type=column.type, personal=column.personal) for column in result.columns
         )
     return status.model_copy(update=changes)
+
+
+def _outcome(result: FeaturesResult) -> dict[str, object]:
+    """What the history says came of a run."""
+    if result.number is not None:
+        return {"version": result.number}
+    return {"version": None, "reason": BLOCKED, "message": blocked_message(result)}
 
 
 def _result(seen: Seen) -> tuple[FeaturesResult | None, str]:

@@ -95,6 +95,12 @@ def test_a_pod_always_has_requests_and_limits(said: dict[str, Any], given: dict[
 
 
 REFUSED: dict[str, dict[str, Any]] = {
+    "quality without a rule": {"quality": {"rules": []}},
+    "more rules than fifty": {"quality": {"rules": [{"minRows": 1}] * 51}},
+    "a share above one": {"quality": {"rules": [{"expression": "true", "maxFailingFraction": 1.1}]}},
+    "an unknown way to fail": {"quality": {"rules": [{"minRows": 1}], "onFailure": "Ignore"}},
+    "a list of nothing": {"quality": {"rules": [{"column": "a", "in": []}]}},
+    "no number as a limit": {"quality": {"rules": [{"column": "a", "min": float("nan")}]}},
     "no source": {"sources": []},
     "a file of the node": {"sources": [{"name": "census", "uri": "file:///etc/passwd"}]},
     "a table that is no name": {"sources": [{"name": "the census", "uri": "store://raw/a.csv"}]},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ class Workshop:
     places: Places
     said: list[str] = field(default_factory=list)
     runs: int = 0
+    now: datetime = datetime(2024, 1, 3, tzinfo=UTC)
 
     @property
     def store(self) -> Volume:
@@ -43,7 +45,7 @@ class Workshop:
     def make(self, sources: dict[str, str], run: str | None = None, **more: Any) -> FeaturesResult:
         """A version of FeatureSet ``adults``; sources are addresses by name."""
         task = self.task(sources, run, **more)
-        return make_version(task, self.store, self.said.append, places=self.places)
+        return make_version(task, self.store, self.said.append, places=self.places, now=self.now)
 
     def task(self, sources: dict[str, str], run: str | None = None, **more: Any) -> FeaturesTask:
         self.runs += 1
