@@ -11,12 +11,13 @@ from tests.e2e.access import EXAMPLE, OPERATOR_NAMESPACE, Cluster, Tenant, says,
 from tests.e2e.conftest import furnish
 
 OPERATOR = ("-n", OPERATOR_NAMESPACE)
-LABEL = "app.kubernetes.io/component=operator"
+LABEL = "app.kubernetes.io/name=merkhet"
 
 
 def kill(cluster: Cluster) -> None:
     """End the operator's pods at once, as a lost node would."""
-    cluster.kubectl(*OPERATOR, "delete", "pods", "-l", LABEL, "--grace-period=0", "--force", "--wait=false")
+    said = cluster.kubectl(*OPERATOR, "delete", "pods", "-l", LABEL, "--grace-period=0", "--force", "--wait=false")
+    assert "deleted" in said
 
 
 def leader_is_new(cluster: Cluster, former: str) -> None:

@@ -30,7 +30,7 @@ def run(_asked: argparse.Namespace, kubectl: Kubectl) -> int:
             "deployments",
             "--all-namespaces",
             "-l",
-            "app.kubernetes.io/name=merkhet,app.kubernetes.io/component=operator",
+            "app.kubernetes.io/name=merkhet",
         )["items"]
     except MerkhetError as refused:
         print(f"operator         not known: {refused}")
