@@ -37,7 +37,7 @@ verify: $(VENV)/ready ## fail where a generated file is not fresh
 	@$(RUN) -m merkhet generate --check && $(RUN) docs/generate.py --check
 
 golden: $(VENV)/ready ## write golden files anew; review the difference like code
-	@$(BIN)/python tests/run.py tests/golden --update-golden
+	@$(BIN)/python tests/run.py tests/golden tests/chart/test_rendering.py --update-golden
 
 cluster: $(VENV)/ready ## start the local cluster; kubeconfig in .cluster/kubeconfig
 	@$(RUN) -m tests.cluster.cluster up
@@ -60,9 +60,10 @@ bench: $(VENV)/ready ## measure beside the alternatives; figures go to docs/benc
 clean: cluster-down ## remove what was built in this folder
 	@rm -rf $(VENV) .cluster .mypy_cache .ruff_cache .pytest_cache
 
-$(VENV)/ready: requirements/dev.txt
+$(VENV)/ready: requirements/dev.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 to 3.13 with venv is needed: apt-get install python3 python3-venv"; exit 2; }
 	@echo "Python environment ($(PYTHON))"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@

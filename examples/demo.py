@@ -272,21 +272,24 @@ def summary(record: dict[str, Any], serving: dict[str, Any], people: pa.Table, a
 def advice(version: str) -> str:
     """What to try next, and how to be rid of it all."""
     path = '"$(.venv/bin/python -m tests.cluster.cluster path):$PWD/.venv/bin:$PATH"'
-    return "\n".join(
-        (
-            "Try next",
-            "  export KUBECONFIG=$PWD/.cluster/kubeconfig",
-            f"  export PATH={path}",
-            f"  kubectl -n {NAMESPACE} get merkhet                       everything at a glance",
-            "  kubectl merkhet -h                                 what people do from a terminal",
-            f"  kubectl merkhet why md/{NAME} -n {NAMESPACE}             a state in words",
-            f"  kubectl -n {NAMESPACE} get modelversion {version} -o yaml   the record of the model",
-            f"  kubectl -n {NAMESPACE} annotate modeltraining {NAME} merkhet.dev/run=again   train again",
-            "Remove",
-            "  python examples/demo.py --remove    the demo's namespace",
-            "  make cluster-down                   the cluster",
-        )
-    )
+    commands = {
+        f"kubectl -n {NAMESPACE} get merkhet": "everything at a glance",
+        f"kubectl -n {NAMESPACE} get modelversion {version} -o yaml": "the record of the model",
+        f"kubectl merkhet why md/{NAME} -n {NAMESPACE}": "a state in words",
+        f"kubectl merkhet get fs/{NAME} -n {NAMESPACE}": "rows, personal columns masked",
+        f"kubectl -n {NAMESPACE} annotate mt {NAME} merkhet.dev/run=again": "train again",
+        "kubectl merkhet -h": "what else people do from a terminal",
+    }
+    remove = {
+        ".venv/bin/python examples/demo.py --remove": "the demo's namespace",
+        "make cluster-down": "the cluster",
+    }
+    shell = ["export KUBECONFIG=$PWD/.cluster/kubeconfig", f"export PATH={path}"]
+    return "\n".join(("Try next", *(f"  {line}" for line in shell), *_listed(commands), "Remove", *_listed(remove)))
+
+
+def _listed(commands: dict[str, str]) -> list[str]:
+    return [f"  {command:<62} {purpose}" for command, purpose in commands.items()]
 
 
 if __name__ == "__main__":

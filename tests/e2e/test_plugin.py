@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -76,6 +78,12 @@ def test_the_first_yaml_for_a_file_trains_a_model(own: Tenant, tmp_path: Path) -
     shown = json.loads(own.merkhet("get", f"fs/{name}", "--limit", "3", "-o", "json"))
     assert [row["income"] for row in shown] == [0, 37, 74]
     assert len({row["request_id"] for row in shown}) == 1, "the entity is personal, and masked"
+
+
+def test_kubectl_finds_the_plugin_and_it_finds_the_operator(own: Tenant) -> None:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    said = own.cluster.run("env", f"PATH={path}", "kubectl", "merkhet", "version")
+    assert "in namespace merkhet-system" in said
 
 
 def test_why_tells_the_state_in_words(own: Tenant) -> None:
