@@ -34,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     # The first process of a container ignores what it has no handler for, and imports take seconds.
     signal.signal(signal.SIGTERM, _end)
+    # ONNX Runtime tells its makers of every process, and looks at this alone, when it is imported.
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     run: Callable[[Sequence[str]], int] = importlib.import_module(ROLES[role][0]).main
     return run(rest)
 

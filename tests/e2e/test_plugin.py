@@ -59,7 +59,7 @@ def test_what_is_wrong_is_said(own: Tenant, words: tuple[str, ...], names: str) 
 
 def test_the_first_yaml_for_a_file_trains_a_model(own: Tenant, tmp_path: Path) -> None:
     file = tmp_path / "Loan requests.csv"
-    lines = [f"{n},{(n * 37) % 91},{'abc'[n % 3]},{'yes' if (n * 37) % 91 > 45 else 'no'}" for n in range(2_000)]
+    lines = [f"{n},{(n * 37) % 91},{'abc'[n % 3]},{'paid' if (n * 37) % 91 > 45 else 'owed'}" for n in range(2_000)]
     file.write_text("request_id,income,region,granted\n" + "\n".join(lines) + "\n")
     written = tmp_path / "loans.yaml"
     own.merkhet("init", str(file), "--target", "granted", "-o", str(written))
@@ -74,8 +74,8 @@ def test_the_first_yaml_for_a_file_trains_a_model(own: Tenant, tmp_path: Path) -
     said = json.loads(
         own.merkhet("predict", name, '[{"income": 80, "region": "a"}, {"income": 5, "region": "b"}]', "-o", "json")
     )
-    assert [answer["label"] for answer in said] == ["yes", "no"]
-    shown = json.loads(own.merkhet("get", f"fs/{name}", "--limit", "3", "-o", "json"))
+    assert [answer["label"] for answer in said] == ["paid", "owed"]
+    shown = json.loads(own.merkhet("get", f"fs/{name}", "--limit", "3", "-o", "json"))["items"]
     assert [row["income"] for row in shown] == [0, 37, 74]
     assert len({row["request_id"] for row in shown}) == 1, "the entity is personal, and masked"
 

@@ -7,10 +7,14 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from merkhet import cli
+from merkhet.contract.runs import REFUSED
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("role", cli.ROLES)
@@ -48,3 +52,14 @@ def test_a_signal_ends_a_role_that_is_still_being_imported() -> None:
 
 def environment() -> dict[str, str]:
     return os.environ | {"PYTHONPATH": "operator"}
+
+
+@pytest.mark.parametrize("role", ["serve", "train"])
+def test_no_role_lets_the_model_runtime_tell_others_or_write_to_the_home_folder(tmp_path: Path, role: str) -> None:
+    # Where these are set the runtime holds back by itself.
+    calm = {"CI", "TF_BUILD", "GITHUB_ACTIONS", "ORT_RUNNING_UNIT_TESTS", "ORT_DISABLE_TELEMETRY", "XDG_CACHE_HOME"}
+    kept = {name: value for name, value in os.environ.items() if name not in calm}
+    environment = {**kept, "HOME": str(tmp_path), "PYTHONPATH": str(ROOT / "operator"), "MERKHET_TASK": ""}
+    done = subprocess.run([sys.executable, "-m", "merkhet", role], env=environment, capture_output=True, check=False)
+    assert done.returncode == REFUSED
+    assert not list(tmp_path.rglob("deviceid"))

@@ -14,6 +14,7 @@ _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
 _KEY = re.compile(r"[0-9a-f]{20}")
 _ROOT = re.compile(r"[a-z0-9][-.a-z0-9]{0,252}")
+_GLOB = re.compile(r"[*?\[]")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\\]")
 
 LONGEST_WORD = 240  # bytes; file systems end at 255, a temporary file's name is a little longer than its target's
@@ -72,6 +73,14 @@ def raw(path: str) -> str:
     checked = of_uri(path) if path.startswith(SCHEME) else check(path)
     if not checked.startswith(f"{RAW}/"):
         raise InvalidSpec(f"{path} is not below store://raw/, where users' files stand; write store://raw/{checked}")
+    return checked
+
+
+def file(path: str) -> str:
+    """A user's file of that very name; raises ``InvalidSpec`` also where readers would take the name for a glob."""
+    checked = raw(path)
+    if _GLOB.search(checked):
+        raise InvalidSpec(f"{path} has *, ? or [, which stand for other names in an address; name the file without")
     return checked
 
 

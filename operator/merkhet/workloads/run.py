@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -44,6 +45,7 @@ from merkhet.workloads import cgroup, log
 logger = logging.getLogger(__name__)
 
 TERMINATED = 128 + signal.SIGTERM
+FINISHED = 0  # no signal's number
 # What would fail the same way at each try of this Job. A corrupt or missing thing may be put right: it is reported,
 # and not recorded for ever.
 REFUSALS = (Refused, InvalidSpec, Corrupt, Missing)
@@ -204,13 +206,18 @@ def _ending_on_sigterm(telling: Telling) -> Iterator[None]:
     """End at once on SIGTERM, also while a library's native code runs, and say so in the report.
 
     Every write to the store is whole or not there, so that ending anywhere is clean. A handler of Python's would wait
-    for the main thread to come back from native code; a thread that waits for the signal does not.
+    for the main thread to come back from native code, and a thread that waits for the signal need not get it: a pool
+    that a library made when it was imported does. Whoever gets it, the interpreter writes its number to a socket.
     """
     finished = threading.Event()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    heard, told = socket.socketpair()
+    told.setblocking(False)
+    wakeup = signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
 
     def watch() -> None:
-        signal.sigwait({signal.SIGTERM})
+        while heard.recv(1)[0] not in {FINISHED, signal.SIGTERM}:
+            pass  # another signal's
         if finished.is_set():
             return
         try:
@@ -224,9 +231,12 @@ def _ending_on_sigterm(telling: Telling) -> Iterator[None]:
         yield
     finally:
         finished.set()
-        signal.pthread_kill(watcher.ident or 0, signal.SIGTERM)
+        told.send(bytes((FINISHED,)))
         watcher.join()
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.signal(signal.SIGTERM, before)
+        signal.set_wakeup_fd(wakeup)
+        heard.close()
+        told.close()
 
 
 def _said(error: Exception) -> str:

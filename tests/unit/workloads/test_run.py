@@ -26,7 +26,7 @@ DEADLINE_SECONDS = 120.0
 
 # A workload whose task says by `trigger` what becomes of it.
 WORKLOAD = """
-import sys, time
+import sys, threading, time
 from merkhet import errors
 from merkhet.contract.base import Message
 from merkhet.contract.runs import Run
@@ -58,6 +58,8 @@ def work(task, store, progress):
         raise getattr(errors, fate)("not like this: " + "x" * 5000)
     return Result(number=number)
 
+# As the pools that numpy makes when it is imported: a thread that was there before and hears every signal.
+threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
 sys.exit(run.main(Task, work))
 """
 

@@ -65,6 +65,7 @@ def _in_store(source: Source, root: Path) -> list[Path]:
     matches = sorted(glob.glob(str(root / pattern), recursive=True))  # noqa: PTH207 - as dot files must not match
     files = [Path(match) for match in matches if Path(match).is_file()]
     for file in files:
+        _see_name(source, file, root)
         if not file.resolve().is_relative_to(raw):
             raise RefusedForNow(
                 f"source {source.name}: {_address(file, root)} is a link out of the store; put the file itself"
@@ -75,6 +76,14 @@ def _in_store(source: Source, root: Path) -> list[Path]:
             f"`kubectl merkhet put FILE {source.uri}` puts one there"
         )
     return files
+
+
+def _see_name(source: Source, file: Path, root: Path) -> None:
+    """The database would take such a name for a glob again, and read rows of other files, or twice."""
+    try:
+        paths.file(_address(file, root))
+    except InvalidSpec as error:
+        raise RefusedForNow(f"source {source.name}: {error}") from error
 
 
 def _holdings(raw: Path) -> str:

@@ -42,7 +42,7 @@ class Upload:
             raise Refused(f"{digest!r} is no digest; wanted sha256: and 64 hex digits")
         if size < 0:
             raise Refused(f"a file cannot have {size} bytes")
-        return cls(root, paths.raw(path), size, digest)
+        return cls(root, paths.file(path), size, digest)
 
     @property
     def part(self) -> Path:

@@ -38,8 +38,7 @@ def main(argv: Sequence[str] = ()) -> int:
         sys.stderr.write(f"merkhet report takes no arguments, got {' '.join(argv)}\n")
         return 2
     ending = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ending.set())
+    _listen(ending)
     name = os.environ.get(CONFIGMAP_VARIABLE)
     if not name:
         _log("error", f"{CONFIGMAP_VARIABLE} is not set: nobody will be told")
@@ -48,6 +47,18 @@ def main(argv: Sequence[str] = ()) -> int:
     _log("info", f"waiting for {report}, to tell ConfigMap {name}")
     carry(report, ConfigMap.of_pod(name), ending)
     return 0
+
+
+def _listen(ending: threading.Event) -> None:
+    """Set the event on SIGTERM, in a thread: a handler might interrupt ``wait`` where that holds the event's lock."""
+    numbers = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+
+    def listen() -> None:
+        signal.sigwait(numbers)
+        ending.set()
+
+    threading.Thread(target=listen, daemon=True).start()
 
 
 def carry(report: Path, to: ConfigMap, ending: threading.Event, grace_seconds: float = GRACE_SECONDS) -> None:

@@ -134,7 +134,7 @@ class Connection(asyncio.Protocol):
         self.closing = False  # nothing more is taken from this client
         self.deadline = FOREVER
         self.in_head = self.in_body = False  # what of a request is awaited; neither: the next one
-        self.unparsed = 0  # bytes of headers that the parser may keep to itself
+        self.unparsed = 0  # bytes of headers or trailers that the parser may keep to itself
         self.refusal: Unacceptable | None = None  # met inside the parser
         self.body_left: int | None = None  # of a body that the parser does not see
         self._forget()
@@ -162,15 +162,17 @@ class Connection(asyncio.Protocol):
         """Bytes have come."""
         if self.closing:
             return
-        went_on = self.in_head
-        if not went_on and not self.in_body:
+        message, in_head, body_size = self.headers, self.in_head, self.body_size
+        if not in_head and not self.in_body:
             self._begin()
         try:
             if self.body_left is not None:
                 data = self._take_body(data)
             if data:
                 self._parse(data)
-            if went_on and self.in_head:
+            # What went to neither a whole header nor a body stays with the parser: a header, or a trailer.
+            waits = self.in_head if in_head else self.in_body and self.body_size == body_size
+            if waits and self.headers is message:
                 self.unparsed += len(data)
                 if self.unparsed > self.server.limits.head:
                     self._refuse_head()
@@ -235,6 +237,7 @@ class Connection(asyncio.Protocol):
         """The body follows, if there is one."""
         self.in_head = False
         self.in_body = True
+        self.unparsed = 0
         self.method = self.parser.get_method()
         self.keep_alive = self.parser.should_keep_alive()
         headers, limits = self.headers, self.server.limits
@@ -253,6 +256,7 @@ class Connection(asyncio.Protocol):
         """A part of the body."""
         server, size = self.server, len(part)
         self.body_size += size
+        self.unparsed = 0
         server.buffered += size
         if self.body_size > server.limits.body:
             self._stop(413, f"the body has more than {server.limits.body} bytes; send at most that at once")
@@ -327,6 +331,7 @@ class Connection(asyncio.Protocol):
         self.server.buffered -= self.body_size
         self.body_size = 0
         body = self.body[0] if len(self.body) == 1 else b"".join(self.body)
+        self.body = []  # a connection that waits for its next request must not hold the last one's
         request = Request(self.method, self.target, self.headers, body, self.keep_alive)
         if self.closing:
             return  # what follows a request that closes the connection

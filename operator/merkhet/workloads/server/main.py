@@ -104,6 +104,8 @@ async def serve(task: ServingTask, arguments: argparse.Namespace) -> None:
             logger.info("told to end; serving on for up to %g s", task.drain_seconds)
             gateway.draining = True
             await drain(port, listener, task.drain_seconds)
+    if model is None:
+        os._exit(DONE)  # the thread that loads cannot be told to end, and would be waited for
     gateway.worker.shutdown(wait=False, cancel_futures=True)
 
 

@@ -245,3 +245,10 @@ def test_an_address_with_a_password_is_refused_without_telling_it(shop: Workshop
     with pytest.raises(Refused) as caught:
         find(shop, "https://dana:hunter2@localhost/rows.csv")
     assert "hunter2" not in str(caught.value)
+
+
+def test_a_file_whose_name_the_database_would_take_for_a_glob_is_refused(shop: Workshop) -> None:
+    for name in ("a1.csv", "a*.csv"):
+        shop.put(name, "x\n1\n")
+    with pytest.raises(RefusedForNow, match=r"source census: .*a\*\.csv has \*, \? or \[, which stand for other names"):
+        find(shop, "store://raw/a*.csv")

@@ -249,3 +249,9 @@ def test_the_gateway_sweeps_what_nobody_will_finish(tmp_path: Path) -> None:
     assert not old.exists()
     assert not temporary.exists()
     assert young.exists()
+
+
+@pytest.mark.parametrize("name", ["a*.csv", "a?.csv", "a[1].csv"])
+def test_a_name_that_stands_for_others_cannot_be_put(shell: Shell, name: str) -> None:
+    said = shell.fails("store", "put", f"raw/{name}", "--size", "0", "--digest", digest(b""))
+    assert "stand for other names" in said

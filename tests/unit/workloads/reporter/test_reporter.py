@@ -138,3 +138,21 @@ def test_a_report_that_was_told_is_not_told_again(deaf: Deaf, tmp_path: Path) ->
         ending.set()
         carrier.join(timeout=SECONDS)
     assert deaf.told == ["done"]
+
+
+def test_told_to_end_at_any_moment_of_its_waiting_it_ends(tmp_path: Path) -> None:
+    program = """
+import os, signal, sys, threading
+wait = threading.Event.wait
+def told_while_waiting(event, timeout=None):
+    if timeout == reporter.POLL_SECONDS:
+        with event._cond:
+            os.kill(os.getpid(), signal.SIGTERM)
+    return wait(event, timeout)
+from merkhet.workloads.reporter import main as reporter
+threading.Event.wait = told_while_waiting
+sys.exit(reporter.main())
+"""
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, env=environment(tmp_path, MERKHET_REPORT_TO="income"), timeout=SECONDS, check=False)
+    assert done.returncode == 0

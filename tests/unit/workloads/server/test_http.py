@@ -361,3 +361,48 @@ def test_while_draining_each_answer_ends_its_connection(patient: Port) -> None:
         assert (status, headers["connection"]) == (200, "close")
         client.file.read(int(headers["content-length"]))
         assert client.is_closed()
+
+
+def test_an_endless_trailer_is_refused_before_it_ends(patient: Port) -> None:
+    with Client(patient) as client:
+        client.send(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nX: ")
+        with contextlib.suppress(ConnectionError):
+            for _ in range(1 << 12):
+                client.send(b"a" * 1024)
+        eventually(lambda: not patient.server.connections)
+    assert patient.server.buffered == 0
+
+
+def test_a_head_that_ends_in_one_piece_with_the_next_requests_beginning_is_no_long_head(patient: Port) -> None:
+    connection = patient.server.connection()
+    sent: list[bytes] = []
+    connection.connection_made(Noting(sent))  # type: ignore[arg-type]
+    content = post(b"x" * 3000) + get("/next")
+    for piece in (content[:10], content[10:-5], content[-5:]):
+        connection.data_received(piece)
+    connection.connection_lost(None)
+    assert [answer.split(b" ", 2)[1] for answer in sent] == [b"200", b"200"]
+
+
+def test_a_connection_without_a_request_holds_no_body(patient: Port) -> None:
+    with Client(patient) as client:
+        client.send(post(b"x" * 3000))
+        assert client.answer()[0] == 200
+        (connection,) = patient.server.connections
+        assert connection.body == []
+
+
+class Noting:
+    """A transport whose client reads at once."""
+
+    def __init__(self, sent: list[bytes]) -> None:
+        self.write = sent.append
+
+    def is_closing(self) -> bool:
+        return False
+
+    def resume_reading(self) -> None:
+        """Nothing was paused."""
+
+    def write_eof(self) -> None:
+        """Nothing more follows."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -218,3 +219,18 @@ def test_answers_go_on_while_garbage_comes(server: Process) -> None:
             assert response.status == 400
             assert "error" in json.loads(response.read())
     assert server.post(INFER, asking(numeric().rows[:1]))[0] == 200
+
+
+def test_a_server_told_to_end_while_its_store_does_not_answer_ends(tmp_path: Path) -> None:
+    task = task_for(numeric(), tmp_path)
+    blob = tmp_path / "blobs" / "sha256" / task.digest.removeprefix("sha256:")
+    blob.unlink()
+    os.mkfifo(blob)  # whoever reads it waits for ever
+    process = Process(task, tmp_path)
+    try:
+        process.ports()
+        assert process.end() == DONE
+    finally:
+        process.process.kill()
+        assert process.process.stderr is not None
+        process.process.stderr.close()
