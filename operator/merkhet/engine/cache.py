@@ -60,6 +60,10 @@ class Cache:
         """All objects of a kind."""
         return [Key(kind, namespace, name) for namespace, name in self._bodies.get(kind, ())]
 
+    def bodies(self, kind: str) -> Iterable[Body]:
+        """All objects of a kind; they are not copies, do not change them."""
+        return self._bodies.get(kind, {}).values()
+
     def sizes(self) -> Iterator[tuple[str, int]]:
         """How many objects of each kind are known."""
         return ((kind, len(bodies)) for kind, bodies in self._bodies.items())

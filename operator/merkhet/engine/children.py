@@ -103,7 +103,7 @@ class Children:
             if made:
                 return live
         if child.shared:
-            return live
+            return self._everybodys(key, live)
         live = await self._ours(child, key, live, owner)
         return await _RULES[child.rule](self, child, key, live, wanted, owner)
 
@@ -124,6 +124,13 @@ class Children:
             return await self._cluster.get(api, key.namespace, key.name)
         except NotFound:
             return None
+
+    def _everybodys(self, key: Key, live: Body) -> Body:
+        """A shared object where Merkhet made it, for whomever."""
+        if not _carries(live["metadata"], {labels.MANAGED_BY: labels.MANAGER}):
+            raise self._is_taken(key, "somebody else")
+        self._taken.discard(key)
+        return live
 
     async def _ours(self, child: Child, key: Key, live: Body, owner: Owner) -> Body:
         """The object where it is ours, with our reference where it lost that."""

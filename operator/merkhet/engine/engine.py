@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 
+from merkhet.api.conditions import STALLED
 from merkhet.api.meta import Api, Body, Key
 from merkhet.engine.attach import watched
 from merkhet.engine.cache import Cache
@@ -40,6 +42,7 @@ class Engine:
     ) -> None:
         self._settings = settings
         self._clock = clock
+        self._custom = [kind.api.kind for kind in kinds if kind.custom]
         self.metrics = metrics
         self.watched = watched(kinds)
         self.queue = Queue(clock.monotonic, Pace(rate=settings.rate, burst=settings.burst))
@@ -87,6 +90,18 @@ class Engine:
         self.metrics.queue_depth.set(len(self.queue))
         for kind, count in self.cache.sizes():
             self.metrics.objects.labels(kind).set(count)
+        self.metrics.stall(self._stalled())
+
+    def _stalled(self) -> Counter[tuple[str, str]]:
+        """How many of our objects are stalled, by kind and reason, as their status says."""
+        # Unparsed: this runs at each scrape, over all that is known.
+        return Counter(
+            (kind, str(one.get("reason", "")))
+            for kind in self._custom
+            for body in self.cache.bodies(kind)
+            for one in (body.get("status") or {}).get("conditions") or ()
+            if (one.get("type"), one.get("status")) == (STALLED, "True")
+        )
 
     async def _repeat(self, seconds: float, act: Callable[[], Awaitable[object]]) -> None:
         while True:
@@ -97,7 +112,7 @@ class Engine:
                 _log.warning("tried again in %g seconds: %s", seconds, error)
 
     def _changed(self, key: Key, former: Body | None, body: Body | None, listed: bool) -> None:
-        if former is not None and body is None:
+        if former is not None and (body is None or body["metadata"]["uid"] != former["metadata"]["uid"]):
             self.loop.gone(former["metadata"]["uid"])
         priority = Priority.RESYNC if listed else Priority.CHANGE
         for concerned in self.interest.concerned(key, former, body):

@@ -13,7 +13,7 @@ from merkhet.engine.cluster import AlreadyExists, Cluster
 from merkhet.errors import MerkhetError
 
 EVENT = Api("events.k8s.io", "v1", "Event", "events")
-NOTE_LENGTH = 1024  # what the API server takes
+NOTE_BYTES = 1024  # what the API server takes
 _log = logging.getLogger(__name__)
 
 
@@ -59,7 +59,7 @@ class Events:
             "action": "Reconcile",
             "type": "Warning" if _is_alarming(condition) else "Normal",
             "reason": condition.reason,
-            "note": (condition.message or f"{condition.type} is {condition.status}")[:NOTE_LENGTH],
+            "note": _bounded(condition.message or f"{condition.type} is {condition.status}"),
             "regarding": {
                 "apiVersion": api.api_version,
                 "kind": api.kind,
@@ -68,6 +68,11 @@ class Events:
                 "uid": meta.uid,
             },
         }
+
+
+def _bounded(text: str) -> str:
+    """The beginning of a text, whole characters of it."""
+    return text.encode()[:NOTE_BYTES].decode(errors="ignore")
 
 
 def changes(former: Iterable[Condition], new: Iterable[Condition]) -> Sequence[Condition]:

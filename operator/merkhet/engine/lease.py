@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -70,7 +71,7 @@ class Leadership:
         """
         while True:
             await self._clock.sleep(self._terms.period)
-            if not await self._try() and not self.holds():
+            if not await self._try_in_time() and not self.holds():
                 raise LeadershipLost(
                     f"Lease {self._namespace}/{self._name} could not be renewed in time by {self._identity}; it stops"
                 )
@@ -86,6 +87,16 @@ class Leadership:
                 await self._write(lease, {"holderIdentity": "", "leaseDurationSeconds": 1})
         except MerkhetError as error:
             _log.info("the lease was not released: %s", error)
+
+    async def _try_in_time(self) -> bool:
+        """Renew, and give up on an answer that would come after another replica may have taken over."""
+        since = 0.0 if self._renewed is None else self._clock.monotonic() - self._renewed
+        try:
+            async with asyncio.timeout(max(0.0, self._terms.give_up - since)):
+                return await self._try()
+        except TimeoutError:
+            _log.warning("the lease could not be renewed: the API server did not answer in time")
+            return False
 
     async def _try(self) -> bool:
         """Take or renew the lease; whether it is ours now."""

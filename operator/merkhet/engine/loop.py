@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from merkhet.api.conditions import STALLED, Condition, Fact, stalled
+from merkhet.api.conditions import RECONCILING, STALLED, Condition, Fact, find, progressing, stalled
 from merkhet.api.meta import Body, Key, Meta
 from merkhet.engine.cache import Cache
 from merkhet.engine.children import Children, Owner
@@ -31,6 +31,10 @@ from merkhet.kinds.kind import Kind, Live, Report, Resource, Setup
 # Units: seconds.
 LOOK_AGAIN_WHILE_LEAVING = 5.0
 LOOK_AGAIN_AT_PROBLEMS = 60.0
+HICCUPS = 5  # failures in a row, some seconds, before an object says what it waits for: an admission webhook, say
+FOUND_LENGTH = 600  # characters of a wrong value that a message quotes
+
+NOT_STALLED = tuple(fact for fact in progressing("Waiting") if fact.type == STALLED)
 
 _log = logging.getLogger(__name__)
 
@@ -103,7 +107,10 @@ class Loop:
         try:
             looked = await self._pass(key)
         except (Unavailable, Conflict, NotFound) as error:
-            return self._later(key, error)
+            looked = self._later(key, error)
+            if self._queue.failures(key) > HICCUPS and not isinstance(error, TooManyRequests):
+                await self._say_what_is_waited_for(key, error)
+            return looked
         except MerkhetError as error:
             # A spec that cannot be meant is looked at again when it changes, all else after a while.
             if not isinstance(error, InvalidSpec | Refused):
@@ -124,6 +131,21 @@ class Loop:
         _log.info("tried again later: %s", error, extra=_where(key))
         self._queue.retry(key, error.retry_after if isinstance(error, TooManyRequests) else 0.0)
         return Looked(error.reason)
+
+    async def _say_what_is_waited_for(self, key: Key, error: MerkhetError) -> None:
+        """Write why nothing happens, once for each reason: a text that differs each time must not be written again."""
+        kind, body = self._kinds[key.kind], self._cache.get(key)
+        if body is None or not kind.custom:
+            return
+        former = body.get("status") or {}
+        known = find(conditions_of(former), RECONCILING)
+        if known is not None and (known.status, known.reason) == ("True", error.reason):
+            return
+        facts = (Fact(RECONCILING, "True", error.reason, f"{error}; it is tried again"), *NOT_STALLED)
+        try:
+            await self._write_status(kind, key, body, judged_again(former, facts, Meta.of(body), self._clock.now()))
+        except MerkhetError as failure:
+            _log.info("status not written: %s", failure, extra=_where(key))
 
     async def _pass(self, key: Key) -> Looked:
         kind = self._kinds[key.kind]
@@ -229,7 +251,10 @@ def parsed(kind: Kind, body: Body, meta: Meta) -> Resource[Any, Any]:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=True)[0]
         path = ".".join(str(word) for word in ("spec", *first["loc"]))
-        message = f"{path} is {first['input']!r}: {first['msg']}; correct it and apply again"
+        # What to do stands last: it must not be cut off.
+        found = repr(first["input"])
+        found = found if len(found) <= FOUND_LENGTH else f"{found[:FOUND_LENGTH]}…"
+        message = f"{path} is {found}: {first['msg'][:FOUND_LENGTH]}; correct it and apply again"
         raise InvalidSpec(message) from error
 
 

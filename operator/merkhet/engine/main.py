@@ -114,6 +114,8 @@ class _Process:
         for task in (waiting, stopping):
             task.cancel()
         await asyncio.gather(waiting, stopping, return_exceptions=True)
+        if not waiting.cancelled():
+            waiting.result()  # who fails while it waits does not lead
         return not self._stop.is_set()
 
     async def _work(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 SECONDS = (0.001, 0.005, 0.02, 0.1, 0.5, 2.0, 10.0, 60.0, 300.0)
@@ -16,6 +18,10 @@ class Metrics:
         self.leader = self._gauge("leader", "1 while this replica leads")
         self.watch_age = self._gauge("watch_age_seconds", "Seconds since the watch last showed the heartbeat")
         self.objects = self._gauge("cached_objects", "Objects known, by kind", "kind")
+        self._stalled = self._gauge(
+            "stalled_objects", "Objects that wait for somebody to act, by the reason of their condition Stalled",
+            "kind", "reason",
+        )  # fmt: skip
         self._wait = Histogram(
             "merkhet_queue_wait_seconds", "Time an object waited for its pass", ["kind"],
             buckets=SECONDS, registry=self._registry,
@@ -63,6 +69,12 @@ class Metrics:
     def repaired(self, kind: str, found: str, count: int = 1) -> None:
         """A full list found what the watch had lost; ``found`` is deleted or changed."""
         self._repairs.labels(kind, found).inc(count)
+
+    def stall(self, counts: Mapping[tuple[str, str], int]) -> None:
+        """So many objects are stalled, by kind and reason; there are no others."""
+        self._stalled.clear()
+        for (kind, reason), count in counts.items():
+            self._stalled.labels(kind, reason).set(count)
 
     def text(self) -> bytes:
         """All measurements as Prometheus reads them."""

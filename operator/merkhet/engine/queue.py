@@ -84,6 +84,10 @@ class Queue:
         delay = min(self._pace.last_retry, self._pace.first_retry * 2.0 ** min(failures, 32))
         self.add_after(key, max(delay, at_least), Priority.CHANGE)
 
+    def failures(self, key: Key) -> int:
+        """How often in a row this has failed."""
+        return self._failures.get(key, 0)
+
     def succeeded(self, key: Key) -> None:
         """Forget the failures of this."""
         self._failures.pop(key, None)

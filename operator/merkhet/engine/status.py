@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from pydantic import ValidationError
+
 from merkhet.api.conditions import STALLED, Condition, Fact, dated
 from merkhet.api.meta import Body, Meta
 from merkhet.kinds.kind import Live, Report
@@ -31,11 +33,15 @@ def judged_again(status: Mapping[str, Any], facts: Iterable[Fact], meta: Meta, n
 
 def conditions_of(status: Mapping[str, Any]) -> list[Condition]:
     """The conditions of a status; what does not parse was never said."""
-    return [
-        Condition.model_validate(item)
-        for item in status.get("conditions") or ()
-        if isinstance(item, dict) and {"type", "status", "reason"} <= item.keys()
-    ]
+    read = (_condition(item) for item in status.get("conditions") or ())
+    return [condition for condition in read if condition is not None]
+
+
+def _condition(item: Any) -> Condition | None:
+    try:
+        return Condition.model_validate(item)
+    except ValidationError:
+        return None
 
 
 def with_problems(facts: tuple[Fact, ...], live: Live) -> tuple[Fact, ...]:

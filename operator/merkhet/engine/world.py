@@ -84,13 +84,12 @@ class Unwatched:
 
     async def refresh(self) -> None:
         """Read anew what somebody still asks for, forget the rest, and queue those for whom it changed."""
-        for key, (_, former) in list(self._known.items()):
-            askers = set(self._interest.askers(Named(key)))
-            if not askers:
+        for key, (since, _) in list(self._known.items()):
+            if any(True for _ in self._interest.askers(Named(key))):
+                await self._fetch(key)
+            elif self._clock.monotonic() - since > 2 * FRESH:
+                # Younger than that, it may have been read by a pass whose questions are not known before its end.
                 del self._known[key]
-            elif _version(await self._fetch(key)) != _version(former):
-                for asker in askers:
-                    self._queue(asker)
 
     async def _fetch(self, key: Key) -> Body | None:
         body: Body | None
@@ -98,7 +97,12 @@ class Unwatched:
             body = await self._cluster.get(self._apis[key.kind], key.namespace or None, key.name)
         except NotFound:
             body = None
+        former = self._known.get(key)
         self._known[key] = (self._clock.monotonic(), body)
+        # Whoever finds the change tells all: who comes later finds none.
+        if former is not None and _version(former[1]) != _version(body):
+            for asker in list(self._interest.askers(Named(key))):
+                self._queue(asker)
         return body
 
 

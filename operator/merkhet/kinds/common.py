@@ -16,6 +16,7 @@ from merkhet.kinds.apis import CONFIGMAP
 from merkhet.kinds.kind import Child, Live, Setup
 from merkhet.manifests import names
 from merkhet.manifests.labels import STORE
+from merkhet.manifests.pods import REQUIRED
 
 DOMAIN = "merkhet.dev/"
 Word = Annotated[str, Field(max_length=253)]
@@ -86,6 +87,13 @@ class PodTemplate(Part):
     def _is_an_object(cls, value: Any) -> Any:
         if value is not None and not isinstance(value, dict):
             raise ValueError(f"affinity is {value!r}; write an object as in pod.spec.affinity")
+        near = (value or {}).get("podAffinity") or {}
+        if not isinstance(near, dict):
+            raise ValueError(f"affinity.podAffinity is {near!r}; write an object as in pod.spec.affinity.podAffinity")
+        # The store's own term is put beside these.
+        terms = near.get(REQUIRED) or []
+        if not isinstance(terms, list):
+            raise ValueError(f"affinity.podAffinity.{REQUIRED} is {terms!r}; write a list of terms")
         return value
 
 
@@ -139,6 +147,17 @@ def moving(reason: str, message: str, *, still_ready: str | None = None) -> tupl
     """On its way; ``still_ready`` says what goes on working meanwhile."""
     facts = progressing(reason, message)
     return facts if still_ready is None else (Fact("Ready", "True", reason, still_ready), *facts[1:])
+
+
+def short_figure(value: float) -> str:
+    """A figure as a table shows it: four digits, and all of those before the point.
+
+    Example:
+        >>> short_figure(0.8632322814920387), short_figure(52341.7), short_figure(0.0)
+        ('0.8632', '52342', '0')
+
+    """
+    return f"{value:.0f}" if 1e3 <= abs(value) < 1e15 else f"{value:.4g}"
 
 
 def parsed_time(text: str | None) -> datetime | None:

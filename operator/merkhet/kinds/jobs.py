@@ -138,10 +138,12 @@ def _held_up(pod: Body, now: datetime) -> Course | None:
         reason, said = waiting.get("reason", ""), _bounded(waiting.get("message", ""))
         if reason in PULL_FAULTS:
             image = container.get("image") or "of the pod"
+            # The kubelet alternates between the error and "Back-off …: error"; one text is enough of a change.
+            said = said.rpartition("ErrImagePull: ")[2] or reason
             return Course(
                 "Starting",
                 "ImagePullFailed",
-                f"image {image} cannot be pulled ({reason}{': ' if said else ''}{said}); "
+                f"image {image} cannot be pulled ({said}); "
                 "push it or correct the image in the chart's values: the run begins as soon as it is there",
                 stuck=True,
             )

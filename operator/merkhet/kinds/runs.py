@@ -31,6 +31,7 @@ CHANNEL_DELAY = timedelta(seconds=1)  # until the ConfigMap made in this pass is
 MAX_TRIES = 3  # of a run whose pod ended well and whose report never came
 # A refusal holds for its trigger: a corrected spec is another one, a corrected file is not.
 AGAIN = " (correct the spec; or put the files right and set the annotation merkhet.dev/run to a new value)"
+MAX_REVISION = 512  # characters of a revision that a record keeps
 MAX_ANNOTATION = 256  # characters of a trigger that a status keeps
 
 CHILDREN = (JOB, CONFIGMAP, SERVICEACCOUNT, ROLE, ROLEBINDING)
@@ -57,6 +58,12 @@ def asked_for(meta: Meta) -> str | None:
     """The run that a person asks for by annotation; a value too long for a status stands for itself by digest."""
     value = meta.annotations.get(labels.RUN)
     return value if value is None or len(value) <= MAX_ANNOTATION else digest_of(value)
+
+
+def revision_of(meta: Meta) -> str | None:
+    """The revision of the source that a person names, as long as a record keeps it."""
+    value = meta.annotations.get(labels.REVISION)
+    return None if value is None else value[:MAX_REVISION]
 
 
 def judge(wish: Wish, evidence: Evidence, former: Sequence[RunEntry], now: datetime) -> State:

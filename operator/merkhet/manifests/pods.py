@@ -10,6 +10,7 @@ from merkhet.manifests.labels import STORE
 
 USER = 65532  # nobody's number in distroless images
 HOST = "kubernetes.io/hostname"
+REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 # Where the process writes nothing, the end of its log says why it ended.
 TERMINATION = "FallbackToLogsOnError"
 
@@ -110,10 +111,9 @@ def _affinity(wished: Mapping[str, Any] | None, *, beside_store: bool) -> Body:
     affinity = dict(wished or {})
     if not beside_store:
         return affinity
-    required = "requiredDuringSchedulingIgnoredDuringExecution"
     near = dict(affinity.get("podAffinity") or {})
     store = {"labelSelector": {"matchLabels": {STORE: "true"}}, "topologyKey": HOST}
-    near[required] = [*near.get(required, ()), store]
+    near[REQUIRED] = [*(near.get(REQUIRED) or ()), store]
     return {**affinity, "podAffinity": near}
 
 

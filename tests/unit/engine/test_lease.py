@@ -6,9 +6,13 @@ import asyncio
 
 import pytest
 
+from merkhet.api.meta import Api, Body
+from merkhet.engine.clock import SystemClock
 from merkhet.engine.heartbeat import DEAF_AFTER, Heartbeat
-from merkhet.engine.lease import LEASE, Leadership, LeadershipLost
+from merkhet.engine.lease import LEASE, Leadership, LeadershipLost, Terms
+from merkhet.engine.main import _Process
 from merkhet.errors import Unavailable
+from merkhet.settings import Settings
 from tests.fake_cluster import FakeCluster, Fault
 from tests.unit.engine.rig import FakeClock, run
 
@@ -133,5 +137,42 @@ def test_an_api_server_that_does_not_answer_makes_no_watch_deaf() -> None:
             await heartbeat.beat()
             clock.seconds += DEAF_AFTER
         assert not heartbeat.is_deaf()
+
+    run(work())
+
+
+class Silent(FakeCluster):
+    """An API server that takes requests and never answers."""
+
+    async def get(self, api: Api, namespace: str | None, name: str) -> Body:
+        """Nothing, for ever."""
+        await asyncio.Event().wait()
+        return await super().get(api, namespace, name)
+
+
+def test_the_holder_waits_for_no_answer_beyond_its_term() -> None:
+    async def work() -> None:
+        terms = Terms(duration=15, give_up=0.05, period=0.001)
+        first = Leadership(
+            FakeCluster(), SystemClock(), namespace="merkhet", name="merkhet-operator", identity="first", terms=terms
+        )
+        await first.wait()
+        first._cluster = Silent()
+        async with asyncio.timeout(60):
+            with pytest.raises(LeadershipLost, match="first"):
+                await first.keep()
+
+    run(work())
+
+
+def test_a_replica_that_fails_while_it_waits_does_not_lead(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail() -> None:
+        raise ValueError("an answer that is no JSON")
+
+    async def work() -> None:
+        process = _Process([], Settings(), SystemClock())
+        monkeypatch.setattr(process._leadership, "wait", fail)
+        with pytest.raises(ValueError, match="no JSON"):
+            await process._leads()
 
     run(work())

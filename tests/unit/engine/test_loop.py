@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from merkhet.api.meta import Api, Body
+from merkhet.api.meta import Api, Body, Key
 from merkhet.engine.cluster import Conflict, Forbidden, TooManyRequests, Unprocessable
+from merkhet.engine.interest import Named
 from merkhet.errors import Unavailable
 from merkhet.kinds.apis import CLAIM, CONFIGMAP, DEPLOYMENT, JOB, POLICY, SERVICE
 from tests.fake_cluster import Crash, FakeCluster, Fault, Request
@@ -18,6 +19,7 @@ from tests.unit.engine.gadget import kind as gadget_kind
 from tests.unit.engine.rig import Rig, run
 
 SHOP = "shop"
+SHARED = "shared-by-all"
 
 
 def condition(body: Body, type_: str) -> dict[str, Any]:
@@ -540,3 +542,88 @@ def test_who_does_not_lead_writes_nothing() -> None:
     rig.engine.loop._may_write = lambda: False
     run(rig.settle())
     assert rig.cluster.writes() == []
+
+
+def test_who_waits_for_an_api_server_that_cannot_answer_says_so_once() -> None:
+    rig = Rig()
+    rig.cluster.put(GADGET, gadget())
+    refused = iter(range(1000))
+    fault = Fault(
+        lambda: Unavailable(f"webhook failed, request {next(refused)}"),
+        matches=lambda request: request.writes and request.kind == "Job",
+        times=1000,
+    )
+    rig.cluster.faults = [fault]
+    run(rig.settle(600))
+    said = condition(rig.cluster.at(GADGET, SHOP, "one"), "Reconciling")
+    assert (said["status"], said["reason"]) == ("True", "Unavailable")
+    assert "webhook failed" in said["message"]
+    assert len([one for one in rig.cluster.writes() if one.part == "status"]) == 1
+    rig.cluster.faults = []
+    run(rig.settle(600))
+    assert condition(rig.cluster.at(GADGET, SHOP, "one"), "Reconciling")["status"] == "False"
+    assert status(rig)["phase"] == "Ready"
+
+
+def test_a_change_that_one_pass_finds_by_itself_is_told_to_all_who_asked() -> None:
+    rig = settled(gadget("one", needs="policy"), gadget("two", needs="policy"))
+    rig.cluster.put(POLICY, {"metadata": {"name": "guard"}, "spec": {}})
+    rig.clock.seconds += 61
+    run(rig.engine.unwatched.read(POLICY, None, "guard"))
+    queued = {rig.engine.queue.next(), rig.engine.queue.next()}
+    assert queued == {Key("Gadget", SHOP, "one"), Key("Gadget", SHOP, "two")}
+
+
+def test_what_a_pass_reads_while_all_is_read_anew_stays_known() -> None:
+    rig = Rig()
+    run(rig.engine.unwatched.read(POLICY, None, "guard"))
+    run(rig.engine.unwatched.refresh())
+    asker = Key("Gadget", SHOP, "one")
+    rig.engine.interest.asked(asker, frozenset({Named(Key(POLICY.kind, "", "guard"))}))
+    rig.cluster.put(POLICY, {"metadata": {"name": "guard"}, "spec": {}})
+    run(rig.engine.unwatched.refresh())
+    assert rig.engine.queue.next() == asker
+
+
+def test_a_foreign_namesake_of_what_is_shared_is_said() -> None:
+    rig = Rig()
+    rig.cluster.put(CONFIGMAP, {"metadata": {"name": SHARED, "namespace": SHOP}, "data": {"theirs": "1"}})
+    rig.cluster.put(GADGET, gadget())
+    run(rig.settle())
+    said = condition(rig.cluster.at(GADGET, SHOP, "one"), "Stalled")
+    assert (said["status"], said["reason"]) == ("True", "NameTaken")
+    rig.cluster.remove(CONFIGMAP, SHOP, SHARED)
+    run(rig.settle(120))
+    assert condition(rig.cluster.at(GADGET, SHOP, "one"), "Stalled")["status"] == "False"
+
+
+def test_what_to_do_is_said_even_of_a_very_long_wrong_value() -> None:
+    rig = settled(gadget(replicas="x" * 5000))
+    said = condition(rig.cluster.at(GADGET, SHOP, "one"), "Stalled")
+    assert said["reason"] == "InvalidSpec"
+    assert said["message"].endswith("correct it and apply again")
+
+
+def test_the_stalled_are_counted_by_kind_and_reason_until_they_are_no_more() -> None:
+    rig = settled(gadget("good"), gadget("bad", fails="at its spec"), gadget("worse", fails="at its spec"))
+    rig.engine.measure()
+    counted = 'merkhet_stalled_objects{kind="Gadget",reason="InvalidSpec"} 2.0'
+    assert [line for line in measured(rig) if line.startswith("merkhet_stalled_objects{")] == [counted]
+    for name in ("bad", "worse"):
+        rig.cluster.edit(GADGET, SHOP, name, {"spec": {"fails": None}})
+    run(rig.settle())
+    rig.engine.measure()
+    assert [line for line in measured(rig) if line.startswith("merkhet_stalled_objects{")] == []
+
+
+def test_an_object_is_forgotten_also_where_only_its_namesake_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig, gone = Rig(), list[str]()
+    monkeypatch.setattr(rig.engine.loop, "gone", gone.append)
+    for version, uid in enumerate(("former", "new"), 1):
+        meta = {"name": "one", "namespace": SHOP, "uid": uid, "resourceVersion": str(version)}
+        rig.engine.cache.saw(JOB, {"metadata": meta})
+    assert gone == ["former"]
+
+
+def measured(rig: Rig) -> list[str]:
+    return rig.engine.metrics.text().decode().splitlines()

@@ -9,18 +9,21 @@ from typing import Any
 import pytest
 
 from merkhet.api.conditions import Condition
-from merkhet.api.meta import Body, Key
+from merkhet.api.meta import Body, Key, Meta
 from merkhet.engine.attach import watched
 from merkhet.engine.cache import Cache, slim
 from merkhet.engine.compare import covers, digest, pointer, projected, same_members
-from merkhet.engine.events import changes
+from merkhet.engine.events import Events, changes
 from merkhet.engine.logs import JsonLines
 from merkhet.engine.managers import adopted
+from merkhet.engine.status import conditions_of
 from merkhet.errors import InvalidSpec
 from merkhet.kinds.apis import CONFIGMAP, JOB, POLICY
 from merkhet.settings import Settings, from_environment
+from tests.fake_cluster import FakeCluster
 from tests.unit.engine import gadget
 from tests.unit.engine.gadget import GADGET
+from tests.unit.engine.rig import FakeClock
 
 COVERED: dict[str, tuple[Any, Any, bool]] = {
     "the same": ({"a": [1, {"b": 2}]}, {"a": [1, {"b": 2}]}, True),
@@ -210,3 +213,16 @@ def test_a_log_line_names_the_object() -> None:
     record = logging.makeLogRecord({"msg": "größer %s", "args": ("📐",), "object_kind": "Gadget", "object_name": "one"})
     line = json.loads(JsonLines().format(record))
     assert (line["message"], line["kind"], line["name"]) == ("größer 📐", "Gadget", "one")
+
+
+def test_a_note_keeps_within_the_bytes_that_the_api_server_takes() -> None:
+    told = Condition(type="Stalled", status="True", reason="Refused", message="é" * 1000)
+    events = Events(FakeCluster(), FakeClock(), "me")
+    note = events._event(GADGET, Meta("shop", "one", "uid-one"), told)["note"]
+    assert note == "é" * 512
+
+
+def test_conditions_that_do_not_parse_were_never_said() -> None:
+    good = {"type": "Ready", "status": "True", "reason": "Made"}
+    bad = [{**good, "status": "Perhaps"}, {"type": "Ready"}, "Ready", {**good, "message": "x" * 5000}]
+    assert [one.reason for one in conditions_of({"conditions": [*bad, good]})] == ["Made"]

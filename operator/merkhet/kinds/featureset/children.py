@@ -10,9 +10,8 @@ from merkhet.kinds.apis import FEATURESET
 from merkhet.kinds.featureset.observe import SHORT, FeatureSet
 from merkhet.kinds.featureset.types import Quality, QualityRule
 from merkhet.kinds.run import State
-from merkhet.kinds.runs import digest_of_means
+from merkhet.kinds.runs import digest_of_means, revision_of
 from merkhet.manifests import runs as manifests
-from merkhet.manifests.labels import REVISION
 
 ROLE = "features"
 
@@ -28,7 +27,7 @@ def job(features: FeatureSet, state: State, means: manifests.Means) -> Body:
             name=features.meta.name,
             uid=features.meta.uid,
         ),
-        revision=features.meta.annotations.get(REVISION),
+        revision=revision_of(features.meta),
         image=means.image,
     )
     return manifests.job(

@@ -87,6 +87,8 @@ def _held(choice: Held, still: str | None) -> tuple[Fact, ...]:
         return _HELD_WITHOUT_PODS[choice.wants](choice.reason, choice.message)
     if choice.wants is Wants.A_CHANGE:
         return stalled(choice.reason, choice.message, still_ready=still)
+    if choice.wants is Wants.TIME:
+        return moving(choice.reason, choice.message, still_ready=still)
     if choice.wants is Wants.NOTHING:
         return ready(choice.reason, f"{still}; {choice.message}")
     return ready(SERVING, f"{still}; {choice.message}")

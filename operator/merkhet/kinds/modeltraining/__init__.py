@@ -28,7 +28,7 @@ KIND = Kind(
     columns=(
         Column("Version", ".status.latestVersion", "integer", description="The newest version that came of it."),
         Column("Metric", ".status.metrics[0].name", description="The main figure."),
-        Column("Value", ".status.metrics[0].value", "number", description="The main figure on test rows."),
+        Column("Value", ".status.figure", description="The main figure on test rows, to four digits."),
         Column("Ready", '.status.conditions[?(@.type=="Ready")].status'),
         Column("Reason", '.status.conditions[?(@.type=="Ready")].reason'),
         Column("Gates", '.status.conditions[?(@.type=="GatesPassed")].status', wide=True),

@@ -12,7 +12,7 @@ from merkhet.kinds.kind import Setup
 from merkhet.kinds.modeltraining.observe import SHORT, Training
 from merkhet.kinds.modelversion.types import Gate, Record
 from merkhet.kinds.run import State
-from merkhet.kinds.runs import digest_of_means
+from merkhet.kinds.runs import digest_of_means, revision_of
 from merkhet.manifests import labels, names
 from merkhet.manifests import runs as manifests
 
@@ -27,7 +27,7 @@ def job(training: Training, state: State, data: contract.DataVersion, means: man
         key=state.key,
         trigger=state.trigger,
         origin=Origin(kind=MODELTRAINING.kind, namespace=meta.namespace, name=meta.name, uid=meta.uid),
-        revision=meta.annotations.get(labels.REVISION),
+        revision=revision_of(meta),
         image=means.image,
     )
     return manifests.job(

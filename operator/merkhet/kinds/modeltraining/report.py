@@ -13,7 +13,7 @@ from merkhet.contract.runs import TASK_VARIABLE
 from merkhet.contract.training import TrainingResult, TrainingTask
 from merkhet.kinds import runs
 from merkhet.kinds.apis import JOB, MODELVERSION
-from merkhet.kinds.common import problem_facts
+from merkhet.kinds.common import problem_facts, short_figure
 from merkhet.kinds.history import priced, settled, spoilt, trimmed
 from merkhet.kinds.jobs import key_of
 from merkhet.kinds.kind import Live, Report
@@ -49,7 +49,9 @@ def _status(training: Training, seen: Seen, live: Live, state: State, now: datet
         if _is_done(seen, live):
             history = settled(history, key, version=seen.result.number)
     history = trimmed(priced(history, seen.setup), wish, training.spec.history_limit)
-    return training.status.model_copy(update={**changes, "runs": history})
+    status = training.status.model_copy(update={**changes, "runs": history})
+    figure = short_figure(status.metrics[0].value) if status.metrics else None
+    return status.model_copy(update={"figure": figure})
 
 
 def _of_result(result: TrainingResult, former: ModelTrainingStatus) -> dict[str, object]:

@@ -185,6 +185,9 @@ class ModelTrainingStatus(StatusPart):
     metrics: Annotated[tuple[MetricResult, ...], Field(max_length=32)] = Field(
         default=(), description="Figures of the last finished run."
     )
+    figure: Annotated[str, Field(max_length=32)] | None = Field(
+        default=None, description="The first of the metrics, to four digits: for people."
+    )
     gates: Annotated[tuple[GateResult, ...], Field(max_length=64)] = Field(
         default=(), description="Gates of the last finished run."
     )

@@ -24,7 +24,7 @@ KIND = Kind(
         Column("Version", ".spec.record.version", "integer"),
         Column("Decision", ".status.decision", description="The decision that counts."),
         Column("Metric", ".spec.record.metrics[0].name", description="The main metric."),
-        Column("Value", ".spec.record.metrics[0].value", "number", description="The main metric on the test rows."),
+        Column("Value", ".status.figure", description="The main metric on the test rows, to four digits."),
         Column("Ready", '.status.conditions[?(@.type=="Ready")].status', wide=True),
         Column("Serving", '.status.conditions[?(@.type=="Serving")].status', wide=True),
         Column("By", ".spec.approval.by", wide=True, description="Who decided."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from merkhet.api.conditions import Fact, ready, stalled
+from merkhet.kinds.common import short_figure
 from merkhet.kinds.kind import Live, Report
 from merkhet.kinds.modelversion.observe import ModelVersion, Seen
 from merkhet.kinds.modelversion.policies import Decision, effective_decision, fault_of
@@ -21,6 +22,7 @@ def report(version: ModelVersion, seen: Seen, _live: Live, _now: datetime) -> Re
     status = ModelVersionStatus(
         observed_generation=version.meta.generation,
         decision=decision.name,
+        figure=short_figure(record.metrics[0].value) if record.metrics else None,
         served_by=seen.served_by[:SERVERS_SHOWN],
     )
     return Report(status, (*_usable(version), _approved(decision), _serving(record, seen)))

@@ -190,6 +190,9 @@ class ModelVersionStatus(StatusPart):
     decision: DecisionName | None = Field(
         default=None, description="The decision that counts: Pending as long as the approval policy is not in force."
     )
+    figure: Annotated[str, Field(max_length=32)] | None = Field(
+        default=None, description="The first of the record's metrics, to four digits: for people."
+    )
     served_by: Annotated[tuple[VersionName, ...], Field(max_length=100)] = Field(
         default=(), description="Names of the ModelDeployments that serve it."
     )

@@ -71,6 +71,17 @@ def test_where_no_version_can_be_served(
     assert not list(scene.deployments())
 
 
+def test_a_change_to_a_model_without_versions_is_waited_for_while_the_former_serves() -> None:
+    scene = Scene(version(1))
+    scene.settle()
+    scene.edit({"model": {"name": "another"}})
+    scene.settle()
+    facts = scene.facts()
+    assert (facts["Ready"].status, facts["Reconciling"].status) == ("True", "True")
+    assert facts["Reconciling"].reason == "NoVersionYet"
+    assert scene.sizes() == {1: 1}
+
+
 @pytest.mark.parametrize("wanted", ["LatestApproved", 1], ids=["the latest", "a pinned one"])
 def test_a_version_that_awaits_approval_is_neither_at_fault_nor_on_its_way(wanted: int | str) -> None:
     scene = Scene(version(1, "Pending"), spec=model(wanted))

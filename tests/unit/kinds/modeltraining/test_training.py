@@ -418,3 +418,15 @@ def test_the_history_keeps_as_many_runs_as_asked() -> None:
         scene.edit(positive=number).look().begin()
         scene.succeed(answer(scene, number))
     assert len(scene.status["runs"]) == 2
+
+
+def test_a_long_revision_is_cut_to_what_a_record_keeps() -> None:
+    scene = training()
+    scene.annotate("monday").owner["metadata"]["annotations"]["merkhet.dev/revision"] = "a" * 2000
+    assert len(scene.look().task["run"]["revision"]) == 512
+
+
+def test_the_table_shows_four_digits_of_the_main_figure() -> None:
+    metrics = [{"name": "roc_auc", "value": 0.8632322814920387}]
+    scene = done(more={"metrics": metrics})
+    assert (scene.status["figure"], scene.status["metrics"][0]["value"]) == ("0.8632", 0.8632322814920387)

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from merkhet.contract.training import Columns
 from merkhet.kinds.modeltraining.types import ModelTrainingSpec, Step
+from merkhet.manifests.pods import REQUIRED
 from tests import make
 
 ESTIMATOR = "sklearn.impute.SimpleImputer"
@@ -46,6 +47,8 @@ REFUSED: dict[str, dict[str, Any]] = {
     "all rows for testing": {"data": {"featureSet": {"name": "a"}, "target": "b", "split": {"testFraction": 1}}},
     "a label of ours on pods": {"podTemplate": {"labels": {"merkhet.dev/run": "x"}}},
     "an affinity that is a word": {"podTemplate": {"affinity": "near"}},
+    "nearness that is a list": {"podTemplate": {"affinity": {"podAffinity": [{"a": 1}]}}},
+    "nearness whose terms are a number": {"podTemplate": {"affinity": {"podAffinity": {REQUIRED: 1}}}},
     "a service account of one's own": {"podTemplate": {"serviceAccountName": "admin"}},
     "no pipeline": {"pipeline": []},
 }

@@ -108,6 +108,15 @@ def test_an_image_that_cannot_be_pulled_stalls_and_names_it(reason: str) -> None
     assert "merkhet/trainer:1" in found.message
 
 
+def test_an_image_that_is_tried_again_says_the_same_each_time() -> None:
+    error = 'failed to pull and unpack image "merkhet/trainer:1": not found'
+    tries = (
+        {"reason": "ErrImagePull", "message": error},
+        {"reason": "ImagePullBackOff", "message": f'Back-off pulling image "merkhet/trainer:1": ErrImagePull: {error}'},
+    )
+    assert len({course(pods=(pod({"waiting": one}),)).message for one in tries}) == 1
+
+
 def test_an_image_that_appears_lets_the_same_job_go_on() -> None:
     scene = Scene(make.featureset()).look().pend({"waiting": {"reason": "ImagePullBackOff"}})
     assert (scene.fact("Stalled").status, scene.fact("Stalled").reason) == ("True", "ImagePullFailed")
