@@ -76,13 +76,19 @@ def written(tenant: Tenant) -> dict[str, str]:
     listed = json.loads(tenant.kubectl("get", kinds, "-o", "json", "--show-managed-fields"))["items"]
     return {
         f"{body['kind']}/{body['metadata']['name']}": json.dumps(
-            [entry for entry in body["metadata"]["managedFields"] if entry["manager"].startswith("merkhet")]
+            [entry for entry in body["metadata"].get("managedFields", []) if entry["manager"].startswith("merkhet")]
         )
         for body in listed
     }
 
 
 def test_an_operator_that_starts_anew_writes_nothing(serving: Tenant) -> None:
+    serving.until(
+        "modeldeployments", "employment", lambda body: body["status"].get("readyReplicas") == 2, "has both pods"
+    )
+    serving.until(
+        "modelversions", "employment-v1", lambda body: says(body, "Serving", "True"), "knows that it is served"
+    )
     before = until(lambda: written(serving), lambda first: first == written(serving), "nothing moves")
     assert sum(entries != "[]" for entries in before.values()) > 5, "the operator's entries are found"
     former = holder(serving.cluster)
