@@ -47,11 +47,6 @@ def test_a_change_of_version_fails_no_request(first: Tenant) -> None:
     with visitors.crowd(first, "employment") as met:
         first.apply(changed(DEPLOYMENT, {"spec.model.version": 2}))
         first.serves("employment", 2)
-        until(
-            lambda: [pod for pod in first.find("pods", OWN) if pod["metadata"].get("deletionTimestamp")],
-            lambda leaving: True,
-            "the former pods leave",
-        )
         until(lambda: len(first.find("pods", OWN)), lambda count: count == 2, "only the new revision's pods are left")
     assert met.bad == []
     assert met.good > 50

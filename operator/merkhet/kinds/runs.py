@@ -9,18 +9,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TypeGuard
+from typing import Protocol, TypeGuard
 
 from pydantic import ValidationError
 
 from merkhet.api.conditions import Fact, ready, stalled, waiting_for_a_person
 from merkhet.api.meta import Body, Meta, controller_uid
-from merkhet.contract.runs import REPORT_KEY, RunReport, annotation_trigger, digest_of
+from merkhet.api.quantities import duration
+from merkhet.contract.runs import REPORT_KEY, Origin, Run, RunReport, annotation_trigger, digest_of
 from merkhet.kinds import jobs
 from merkhet.kinds.apis import CONFIGMAP, JOB, POD, ROLE, ROLEBINDING, SERVICEACCOUNT
-from merkhet.kinds.common import moving, parsed_time
+from merkhet.kinds.common import PodTemplate, Resources, beside_store, filled, moving, parsed_time
 from merkhet.kinds.history import with_state
-from merkhet.kinds.kind import Child, World
+from merkhet.kinds.kind import Child, Setup, World
 from merkhet.kinds.run import AWAITED, FINAL, UNREADABLE, Block, Evidence, Phase, RunEntry, State, Wish
 from merkhet.manifests import labels, names
 from merkhet.manifests import runs as manifests
@@ -64,6 +65,17 @@ def revision_of(meta: Meta) -> str | None:
     """The revision of the source that a person names, as long as a record keeps it."""
     value = meta.annotations.get(labels.REVISION)
     return None if value is None else value[:MAX_REVISION]
+
+
+def run_of(kind: str, meta: Meta, state: State, image: str) -> Run:
+    """What a pod is told of its run, whatever its work is."""
+    return Run(
+        key=state.key,
+        trigger=state.trigger,
+        origin=Origin(kind=kind, namespace=meta.namespace, name=meta.name, uid=meta.uid),
+        revision=revision_of(meta),
+        image=image,
+    )
 
 
 def judge(wish: Wish, evidence: Evidence, former: Sequence[RunEntry], now: datetime) -> State:
@@ -124,6 +136,40 @@ def spoilt_state(state: State, fault: str) -> State:
 def look_again(state: State, evidence: Evidence) -> timedelta | None:
     """When to judge anew even if nothing changes."""
     return state.look_again if evidence.channel else CHANNEL_DELAY
+
+
+class Provisioned(Protocol):
+    """What the spec of any kind says about the pods of its runs."""
+
+    @property
+    def resources(self) -> Resources:
+        """Requests and limits."""
+
+    @property
+    def deadline(self) -> str:
+        """How long a run may take."""
+
+    @property
+    def retries(self) -> int:
+        """How often a failed pod is followed by another."""
+
+    @property
+    def pod_template(self) -> PodTemplate:
+        """Where the pods may run."""
+
+
+def means_of(spec: Provisioned, setup: Setup, usual: Resources) -> manifests.Means:
+    """What a run works with; ``usual`` stands for the resources that the spec leaves out."""
+    return manifests.Means(
+        image=setup.trainer_image,
+        pull_policy=setup.pull_policy,
+        pull_secrets=setup.pull_secrets,
+        resources=filled(spec.resources, usual),
+        deadline_seconds=max(1, int(duration(spec.deadline).total_seconds())),
+        retries=spec.retries,
+        template=spec.pod_template.body(),
+        beside_store=beside_store(setup),
+    )
 
 
 def digest_of_means(means: manifests.Means) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from merkhet.api.meta import Body
 from merkhet.api.quantities import duration
 from merkhet.contract import features as contract
-from merkhet.contract.runs import Origin, Run
+from merkhet.contract.runs import Run
 from merkhet.kinds.apis import FEATURESET
 from merkhet.kinds.featureset.observe import SHORT, FeatureSet
 from merkhet.kinds.featureset.types import Quality, QualityRule
 from merkhet.kinds.run import State
-from merkhet.kinds.runs import digest_of_means, revision_of
+from merkhet.kinds.runs import digest_of_means, run_of
 from merkhet.manifests import runs as manifests
 
 ROLE = "features"
@@ -18,18 +18,7 @@ ROLE = "features"
 
 def job(features: FeatureSet, state: State, means: manifests.Means) -> Body:
     """The Job of a run."""
-    run = Run(
-        key=state.key,
-        trigger=state.trigger,
-        origin=Origin(
-            kind=FEATURESET.kind,
-            namespace=features.meta.namespace,
-            name=features.meta.name,
-            uid=features.meta.uid,
-        ),
-        revision=revision_of(features.meta),
-        image=means.image,
-    )
+    run = run_of(FEATURESET.kind, features.meta, state, means.image)
     return manifests.job(
         name=state.job or "",
         short=SHORT,

@@ -5,17 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 
 from merkhet.api.meta import Body
-from merkhet.api.quantities import duration
 from merkhet.contract.runs import spec_trigger
 from merkhet.kinds import runs
 from merkhet.kinds.apis import FEATURESET
-from merkhet.kinds.common import Amounts, Resources, beside_store, decisive, filled, store_children
+from merkhet.kinds.common import Amounts, Resources, decisive, store_children
 from merkhet.kinds.featureset.children import job
 from merkhet.kinds.featureset.observe import SHORT, FeatureSet, Seen
 from merkhet.kinds.featureset.types import FeatureSetSpec
 from merkhet.kinds.kind import Plan, Setup
 from merkhet.kinds.run import State, Wish
-from merkhet.manifests.runs import Means
 
 # Fits a machine of two cores beside everything else; DuckDB spills to disk when memory is short.
 USUAL = Resources(requests=Amounts(cpu="250m", memory="512Mi"), limits=Amounts(cpu="2", memory="2Gi"))
@@ -44,7 +42,7 @@ def wish_of(features: FeatureSet, setup: Setup) -> Wish:
         name=features.meta.name,
         spec=trigger_of(features.spec),
         annotation=runs.asked_for(features.meta),
-        means=runs.digest_of_means(means_of(features.spec, setup)),
+        means=runs.digest_of_means(runs.means_of(features.spec, setup, USUAL)),
     )
 
 
@@ -57,19 +55,5 @@ def trigger_of(spec: FeatureSetSpec) -> str:
     return spec_trigger(sources, spec.query, list(spec.entity), spec.timestamp, columns, *quality)
 
 
-def means_of(spec: FeatureSetSpec, setup: Setup) -> Means:
-    """What the run works with."""
-    return Means(
-        image=setup.trainer_image,
-        pull_policy=setup.pull_policy,
-        pull_secrets=setup.pull_secrets,
-        resources=filled(spec.resources, USUAL),
-        deadline_seconds=max(1, int(duration(spec.deadline).total_seconds())),
-        retries=spec.retries,
-        template=spec.pod_template.body(),
-        beside_store=beside_store(setup),
-    )
-
-
 def _job(features: FeatureSet, setup: Setup, state: State) -> Body | None:
-    return job(features, state, means_of(features.spec, setup)) if state.job else None
+    return job(features, state, runs.means_of(features.spec, setup, USUAL)) if state.job else None

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from merkhet.api.meta import Body
 from merkhet.contract import training as contract
-from merkhet.contract.runs import Origin, Run
+from merkhet.contract.runs import Run
 from merkhet.kinds.apis import MODELTRAINING, MODELVERSION
 from merkhet.kinds.kind import Setup
 from merkhet.kinds.modeltraining.observe import SHORT, Training
 from merkhet.kinds.modelversion.types import Gate, Record
 from merkhet.kinds.run import State
-from merkhet.kinds.runs import digest_of_means, revision_of
+from merkhet.kinds.runs import digest_of_means, run_of
 from merkhet.manifests import labels, names
 from merkhet.manifests import runs as manifests
 
@@ -22,14 +22,7 @@ REASON_LENGTH = 2048
 
 def job(training: Training, state: State, data: contract.DataVersion, means: manifests.Means, model: str) -> Body:
     """The Job of a run on this version of the data."""
-    meta = training.meta
-    run = Run(
-        key=state.key,
-        trigger=state.trigger,
-        origin=Origin(kind=MODELTRAINING.kind, namespace=meta.namespace, name=meta.name, uid=meta.uid),
-        revision=revision_of(meta),
-        image=means.image,
-    )
+    run = run_of(MODELTRAINING.kind, training.meta, state, means.image)
     return manifests.job(
         name=state.job or "",
         short=SHORT,

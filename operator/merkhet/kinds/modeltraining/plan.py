@@ -5,18 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 
 from merkhet.api.meta import Body
-from merkhet.api.quantities import duration
 from merkhet.contract.runs import spec_trigger
 from merkhet.kinds import runs
 from merkhet.kinds.apis import MODELTRAINING, MODELVERSION
-from merkhet.kinds.common import Amounts, Resources, beside_store, decisive, filled, store_children
+from merkhet.kinds.common import Amounts, Resources, decisive, store_children
 from merkhet.kinds.kind import Child, Plan, Setup
 from merkhet.kinds.modeltraining.children import job, version
 from merkhet.kinds.modeltraining.observe import SHORT, Seen, Training
 from merkhet.kinds.modeltraining.policies import block, data_version
-from merkhet.kinds.modeltraining.types import ModelTrainingSpec
 from merkhet.kinds.run import Block, State, Wish
-from merkhet.manifests.runs import Means
 
 # Fits a machine of two cores beside everything else.
 USUAL = Resources(requests=Amounts(cpu="250m", memory="768Mi"), limits=Amounts(cpu="2", memory="3Gi"))
@@ -54,7 +51,7 @@ def wish_of(training: Training, setup: Setup) -> Wish:
         name=training.meta.name,
         spec=trigger_of(training),
         annotation=runs.asked_for(training.meta),
-        means=runs.digest_of_means(means_of(training.spec, setup)),
+        means=runs.digest_of_means(runs.means_of(training.spec, setup, USUAL)),
     )
 
 
@@ -80,27 +77,13 @@ def model_of(training: Training) -> str:
     return training.spec.model or training.meta.name
 
 
-def means_of(spec: ModelTrainingSpec, setup: Setup) -> Means:
-    """What the run works with."""
-    return Means(
-        image=setup.trainer_image,
-        pull_policy=setup.pull_policy,
-        pull_secrets=setup.pull_secrets,
-        resources=filled(spec.resources, USUAL),
-        deadline_seconds=max(1, int(duration(spec.deadline).total_seconds())),
-        retries=spec.retries,
-        template=spec.pod_template.body(),
-        beside_store=beside_store(setup),
-    )
-
-
 def _job(training: Training, seen: Seen, state: State) -> Body | None:
     """The Job in full, as far as its data can be named."""
     entry = next((one for one in training.status.runs if one.key == state.key), None)
     data = data_version(training, seen, entry.data_version if entry else None)
     if state.job is None or data is None:
         return None
-    return job(training, state, data, means_of(training.spec, seen.setup), model_of(training))
+    return job(training, state, data, runs.means_of(training.spec, seen.setup, USUAL), model_of(training))
 
 
 def _version(training: Training, seen: Seen) -> tuple[Child, ...]:
