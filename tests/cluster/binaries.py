@@ -27,9 +27,8 @@ BUILDS: tuple[dict[str, str], ...] = (
     {"coredns": "./coredns", "local-path-provisioner": "github.com/rancher/local-path-provisioner"},
     {"etcd": "go.etcd.io/etcd/server/v3"},
 )
-KUBE_SCORE = "github.com/zegl/kube-score/cmd/kube-score"
 
-TOOLS = ("kubectl", "helm", "kubeconform", "kube-score", "etcd", "kube-apiserver")
+TOOLS = ("kubectl", "helm", "kubeconform", "kube-score", "etcd", "kube-apiserver", "versitygw")
 API_SERVER = ("etcd", "kube-apiserver", "kubectl")
 NODE = (
     *("kubectl", "helm", "etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet"),
@@ -57,8 +56,8 @@ def ensure(names: tuple[str, ...], progress: Progress) -> Path:
         wanted = {name: package for name, package in build.items() if name in missing}
         if wanted:
             _build(wanted, target, progress)
-    if "kube-score" in missing:
-        _install_kube_score(target, progress)
+    for name in (name for name in versions.INSTALLED if name in missing):
+        _install(name, target, progress)
     progress.say(f"binaries are in {target}")
     return target
 
@@ -76,10 +75,10 @@ def _build(wanted: dict[str, str], target: Path, progress: Progress) -> None:
         _move(Path(fresh), target)
 
 
-def _install_kube_score(target: Path, progress: Progress) -> None:
+def _install(name: str, target: Path, progress: Progress) -> None:
     with tempfile.TemporaryDirectory(dir=target.parent) as fresh:
-        go = ("go", "install", "-trimpath", "-ldflags", "-s -w", f"{KUBE_SCORE}@{versions.KUBE_SCORE}")
-        run_long(progress, "building kube-score", *go, env={**_environment(), "GOBIN": fresh}, cwd=Path(fresh))
+        go = ("go", "install", "-trimpath", "-ldflags", "-s -w", versions.INSTALLED[name])
+        run_long(progress, f"building {name}", *go, env={**_environment(), "GOBIN": fresh}, cwd=Path(fresh))
         _move(Path(fresh), target)
 
 

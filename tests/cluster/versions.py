@@ -10,8 +10,12 @@ from tests.cluster.machine import ClusterProblem
 
 GO_MODULE = Path(__file__).with_name("tools")
 
-# In a module of its own: it needs API types that Kubernetes has since dropped.
-KUBE_SCORE = "v1.20.0"
+# In modules of their own: kube-score needs API types that Kubernetes has since dropped, versitygw (an S3 server) shares
+# nothing with Kubernetes.
+INSTALLED = {
+    "kube-score": "github.com/zegl/kube-score/cmd/kube-score@v1.20.0",
+    "versitygw": "github.com/versity/versitygw/cmd/versitygw@v1.8.0",
+}
 DEBIAN_SUITE = "trixie"  # its python3 is 3.13, as in the official image that the Dockerfiles name
 PAUSE_IMAGE = "localhost/pause:2"
 
@@ -39,5 +43,5 @@ def key(parts: Iterable[bytes]) -> str:
 def of_binaries() -> str:
     """The name of the folder for binaries of exactly these sources on this kind of machine."""
     sources = sorted(path for path in GO_MODULE.rglob("*") if path.suffix in {".go", ".mod", ".sum"})
-    machine = f"{platform.system()}-{platform.machine()}-{KUBE_SCORE}"
+    machine = f"{platform.system()}-{platform.machine()}-{sorted(INSTALLED.values())}"
     return f"{of_module('k8s.io/kubernetes')}-{key([machine.encode(), *(path.read_bytes() for path in sources)])}"
