@@ -1,0 +1,1 @@
+"""Pure numerics, each function with its source."""
