@@ -12,6 +12,7 @@ from merkhet.api.base import StatusPart
 from merkhet.api.meta import Api, Body, Meta
 from merkhet.contract.runs import REPORT_KEY, RunReport
 from merkhet.kinds.apis import (
+    COMPONENT,
     CONFIGMAP,
     FEATURESET,
     JOB,
@@ -58,6 +59,25 @@ def featureset(name: str = "employment", *, spec: Body | None = None, **parts: A
         "columns": [{"name": "person_id", "personal": True}],
     }
     return body(FEATURESET, name, spec=laid_over(usual, spec), **parts)
+
+
+def component(name: str = "preparation", *, spec: Body | None = None, **parts: Any) -> Body:
+    """A Component of one step of scikit-learn, proven by an example."""
+    usual: Body = {
+        "version": "1",
+        "sklearn": [{"estimator": "sklearn.impute.SimpleImputer", "parameters": {"strategy": "median"}}],
+        "examples": [{"input": {"AGEP": [30, None, 40]}, "output": {"AGEP": [30, 35, 40]}}],
+    }
+    return body(COMPONENT, name, spec=laid_over(usual, spec), **parts)
+
+
+def component_status(*versions: str, flavour: str = "sklearn", **more: Any) -> Body:
+    """The status of a Component whose versions stand, newest last."""
+    standing = [
+        {"version": version, "digest": f"sha256:{number:064x}", "flavour": flavour, "createdAt": "2026-11-22T11:30:00Z"}
+        for number, version in enumerate(versions, 1)
+    ]
+    return {"observedGeneration": 1, "flavour": flavour, "versions": standing[::-1], **more}
 
 
 def featureset_status(*numbers: int, **more: Any) -> Body:

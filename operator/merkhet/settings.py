@@ -83,6 +83,7 @@ def _setup(read: _Reader) -> Setup:
         approval_policy=read.text("APPROVAL_POLICY", default.approval_policy),
         cluster_domain=read.text("CLUSTER_DOMAIN", default.cluster_domain),
         account=read.text("ACCOUNT", default.account),
+        share_key=read.text("SHARE_KEY", default.share_key),
     )
 
 

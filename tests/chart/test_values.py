@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
@@ -74,7 +75,7 @@ def test_the_operator_understands_what_the_chart_tells_it(objects: Objects) -> N
     )
     (deployment,) = [body for body in objects(*values) if body["kind"] == "Deployment"]
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
-    fields = {"MERKHET_NAMESPACE": "merkhet-system", "MERKHET_IDENTITY": "merkhet-0"}
+    fields = {"MERKHET_NAMESPACE": "merkhet-system", "MERKHET_IDENTITY": "merkhet-0", "MERKHET_SHARE_KEY": "a key"}
     settings = from_environment({item["name"]: item.get("value") or fields[item["name"]] for item in container["env"]})
     assert (settings.namespace, settings.identity, settings.port) == ("merkhet-system", "merkhet-0", 8081)
     assert (settings.namespaces, settings.log_level) == (("people", "sales"), "debug")
@@ -85,4 +86,23 @@ def test_the_operator_understands_what_the_chart_tells_it(objects: Objects) -> N
     assert (setup.store_class, setup.store_size, setup.store_access) == ("fast", "5Gi", "ReadWriteMany")
     assert (setup.cpu_hour_price, setup.gib_hour_price, setup.currency) == (0.04, 0.005, "USD")
     assert (setup.approval_policy, setup.cluster_domain) == ("merkhet-approval", "c.local")
+    assert setup.share_key == "a key"
     assert setup.account == "system:serviceaccount:merkhet-system:merkhet"
+
+
+def test_the_key_that_features_are_shared_by_is_made_unless_there_is_one(objects: Objects) -> None:
+    (made,) = [body for body in objects() if body["kind"] == "Secret"]
+    assert len(base64.b64decode(made["data"]["key"])) == 48
+    assert made["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+    assert key_of(objects()) == {"name": made["metadata"]["name"], "key": "key", "optional": True}
+    own = objects("sharing.secretName=our-key")
+    assert [body for body in own if body["kind"] == "Secret"] == []
+    assert key_of(own)["name"] == "our-key"
+
+
+def key_of(objects: list[dict[str, Any]]) -> dict[str, Any]:
+    """Where the operator has its key from."""
+    (deployment,) = [body for body in objects if body["kind"] == "Deployment"]
+    env = deployment["spec"]["template"]["spec"]["containers"][0]["env"]
+    (found,) = [item["valueFrom"]["secretKeyRef"] for item in env if item["name"] == "MERKHET_SHARE_KEY"]
+    return dict(found)

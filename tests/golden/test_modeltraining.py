@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from merkhet.kinds.modeltraining import KIND
 from tests import make
 from tests.golden.conftest import Golden
+from tests.unit.kinds.modeltraining.test_joins import other
+from tests.unit.kinds.modeltraining.test_joins import training as joining
 from tests.unit.kinds.modeltraining.test_training import FAILED, PASSED, answer, done, features, source, training
 from tests.unit.kinds.runs.scene import Scene
 
@@ -77,6 +80,14 @@ def test_an_experiment(golden: Golden) -> None:
     _golden(golden, "experiment", done({"register": False}, number=None))
 
 
+def test_scheduled_after_a_tick(golden: Golden) -> None:
+    scene = done({"schedule": "@weekly", "timeZone": "America/New_York"})
+    scene.bodies["FeatureSet", "employment"] = features(1, 2)
+    scene.now = datetime(2026, 11, 29, 5, 0, tzinfo=UTC)
+    scene.look().begin()
+    _golden(golden, "scheduled", scene.succeed(answer(scene, 2)))
+
+
 def test_out_of_memory(golden: Golden) -> None:
     _golden(golden, "memory_exceeded", training().look().begin().fail({"exitCode": 137, "reason": "OOMKilled"}))
 
@@ -93,3 +104,12 @@ def test_without_a_node(golden: Golden) -> None:
         "message": "0/1 nodes are available: 1 Insufficient memory.",
     }
     _golden(golden, "unschedulable", training().look().pend({}, conditions=[since]))
+
+
+def test_its_job_with_a_join(golden: Golden) -> None:
+    owner = joining({"maxAge": "720h"})
+    golden(KIND, "joining", owner, features(1), other(3, 4), *make.channel(owner, "mt"), full=True)
+
+
+def test_waiting_for_what_is_joined(golden: Golden) -> None:
+    _golden(golden, "join_missing", Scene(joining(), features(1)).look())

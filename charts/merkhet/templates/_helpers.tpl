@@ -11,6 +11,11 @@
 system:serviceaccount:{{ .Release.Namespace }}:{{ include "merkhet.serviceAccount" . }}
 {{- end -}}
 
+{{- /* The Secret whose key FeatureSets are shared by. */ -}}
+{{- define "merkhet.shareSecret" -}}
+{{- .Values.sharing.secretName | default (printf "%s-share" (include "merkhet.name" .)) -}}
+{{- end -}}
+
 {{- define "merkhet.selector" -}}
 app.kubernetes.io/name: merkhet
 app.kubernetes.io/instance: {{ .Release.Name }}

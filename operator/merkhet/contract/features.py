@@ -9,13 +9,43 @@ from pydantic import Field
 from merkhet.contract.base import Message
 from merkhet.contract.runs import Run
 
+SECRETS_PATH = "/var/run/secrets/sources"  # credentials of s3:// sources, a folder each by the source's name
 
-class Source(Message):
-    """A table of the query."""
+
+class FeaturesVersion(Message):
+    """A version of a FeatureSet, by content."""
 
     name: str
-    uri: str
+    version: int
+    digest: str  # of the manifest
+    namespace: str | None = None  # None: the run's own
+    fetch: str | None = None  # address of the other namespace's store, which the bytes are fetched from
+
+
+class Source(Message):
+    """A table of the query: files, or another FeatureSet."""
+
+    name: str
+    uri: str | None = None
     format: Literal["parquet", "csv", "json"] | None = None  # None: by the file's ending
+    secret: bool = False  # whether credentials are mounted at SECRETS_PATH/<name>
+    features: FeaturesVersion | None = None
+
+
+class Join(Message):
+    """Columns of a FeatureSet's version as they were known at the time of each row. Units: seconds."""
+
+    features: FeaturesVersion
+    by: tuple[str, ...]
+    max_age_seconds: float | None = None
+
+
+class ComponentUse(Message):
+    """A component, by content where that is known: else the store knows it by name and version."""
+
+    name: str
+    version: str
+    digest: str | None = None
 
 
 class ColumnContract(Message):
@@ -52,6 +82,25 @@ class Quality(Message):
     on_failure: Literal["Block", "Warn"] = "Block"
 
 
+class SensitiveColumn(Message):
+    """A column whose groups are compared."""
+
+    column: str
+    bins: tuple[float, ...] = ()  # ascending; a value on a border belongs to the group above it
+
+
+class Bias(Message):
+    """How groups are compared, and whether a version beyond a limit is published."""
+
+    sensitive: tuple[SensitiveColumn, ...]
+    population: dict[str, dict[str, float]] = Field(default_factory=dict)  # by column and group
+    label: str | None = None
+    positive: int | str | None = None
+    min_group_size: int = 50
+    limits: dict[str, float] = Field(default_factory=dict)  # by metric, as in BiasFinding
+    on_failure: Literal["Block", "Warn"] = "Warn"
+
+
 class FeaturesTask(Message):
     """The whole task."""
 
@@ -62,8 +111,13 @@ class FeaturesTask(Message):
     query: str | None = None
     entity: tuple[str, ...] = ()
     timestamp: str | None = None
+    arrival: str | None = None
+    joins: tuple[Join, ...] = ()
+    components: tuple[ComponentUse, ...] = ()
     columns: tuple[ColumnContract, ...] = ()
     quality: Quality | None = None
+    bias: Bias | None = None
+    online: bool = False  # whether a file for look-ups by entity is made
 
 
 class Column(Message):
@@ -95,7 +149,10 @@ class FeaturesManifest(Message):
     columns: tuple[Column, ...]
     entity: tuple[str, ...] = ()
     timestamp: str | None = None
+    arrival: str | None = None
     blobs: tuple[Blob, ...]  # parquet, in order
+    inputs: tuple[FeaturesVersion, ...] = ()  # the FeatureSets it was made from
+    components: tuple[ComponentUse, ...] = ()  # each with its digest
 
 
 class CheckedRule(Message):
@@ -109,6 +166,42 @@ class CheckedRule(Message):
     limit: float | None = None
 
 
+class GroupFigures(Message):
+    """A group of a sensitive column."""
+
+    column: str
+    group: str  # a value, or an interval such as [25, 45)
+    rows: int
+    share: float
+    rate: float | None = None  # of the positive label, with its 95 % interval
+    low: float | None = None
+    high: float | None = None
+    small: bool = False  # too few rows to be compared
+    missing: dict[str, int] = Field(
+        default_factory=dict
+    )  # rows without a value, by column; left out where there is none
+
+
+class BiasFinding(Message):
+    """A figure on groups, and what its limit makes of it. ``metric`` is the name of a limit."""
+
+    metric: str
+    column: str
+    result: Literal["Passed", "Failed", "Inconclusive", "Reported"]
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    limit: float | None = None
+    message: str = Field(default="", max_length=512)
+
+
+class CheckedBias(Message):
+    """What was found of groups: the figures in order of concern, and the groups of columns that are not personal."""
+
+    findings: tuple[BiasFinding, ...] = ()
+    groups: tuple[GroupFigures, ...] = ()
+
+
 class FeaturesResult(Message):
     """What the Job answers; without a number where quality rules kept the rows from being published."""
 
@@ -119,3 +212,7 @@ class FeaturesResult(Message):
     created: str
     unchanged: bool = False  # the input was that of the latest version: no new one was made
     quality: tuple[CheckedRule, ...] | None = Field(default=None, max_length=50)  # None: there are no rules
+    bias: CheckedBias | None = None  # None: groups were not compared
+    profile: str = ""  # digest of the data profile
+    components: tuple[ComponentUse, ...] = ()
+    online: bool = False  # whether the version can be looked up by entity

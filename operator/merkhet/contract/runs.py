@@ -8,6 +8,7 @@ ConfigMap of the object. The truth about a finished run is its record in the sto
 from __future__ import annotations
 
 import hashlib
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pydantic import Field
@@ -36,6 +37,11 @@ def spec_trigger(*deciding: Any) -> Trigger:
 def annotation_trigger(value: str) -> Trigger:
     """The trigger of a value of the annotation ``merkhet.dev/run``."""
     return f"annotation/{value}"
+
+
+def tick_trigger(moment: datetime) -> Trigger:
+    """The trigger of a tick of a schedule: the time that was scheduled, not the time at which it was noticed."""
+    return f"tick/{moment.astimezone(UTC).strftime('%Y-%m-%dT%H:%M:%SZ')}"
 
 
 def digest_of(value: Any) -> str:

@@ -11,6 +11,13 @@ HTTP_PORT = 8080  # Open Inference Protocol
 ADMIN_PORT = 8081  # /metrics, /ready, /live; not behind the Service
 
 
+class EntityFeatures(Message):
+    """What callers may send an entity of: the latest row of it is looked up in the pod. Units: seconds."""
+
+    feature_set: str
+    ttl_seconds: float | None = None  # None: rows are given however old they are
+
+
 class ServingTask(Message):
     """The whole task, in ``MERKHET_TASK``."""
 
@@ -25,5 +32,6 @@ class ServingTask(Message):
     size: int
     signature: Signature
     golden: str | None = None  # digest
+    features: EntityFeatures | None = None
     max_batch_rows: int = 4096
     drain_seconds: float = 10.0

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from merkhet.contract.base import Message
+from merkhet.contract.features import ComponentUse
 from merkhet.contract.runs import Run, Usage
 
 TaskName = Literal["Classification", "Regression"]
@@ -18,6 +19,14 @@ class DataVersion(Message):
     feature_set: str
     version: int
     digest: str  # of the manifest
+
+
+class Join(Message):
+    """Columns of a FeatureSet's version as they were known at the time of each row. Units: seconds."""
+
+    data: DataVersion
+    by: tuple[str, ...]
+    max_age_seconds: float | None = None
 
 
 class Split(Message):
@@ -37,11 +46,12 @@ class Columns(Message):
 
 
 class Step(Message):
-    """One step of the pipeline: a class of scikit-learn by import path."""
+    """One step of the pipeline: a class of scikit-learn by import path, or a component, which the pod resolves."""
 
-    estimator: str
+    estimator: str = ""
     parameters: dict[str, Any] = Field(default_factory=dict)
     columns: Columns | None = None
+    component: ComponentUse | None = None  # instead of an estimator
 
 
 class MetricLimit(Message):
@@ -62,6 +72,7 @@ class TrainingTask(Message):
     task: TaskName
     positive: bool | int | float | str | None = None
     data: DataVersion
+    joins: tuple[Join, ...] = ()
     target: str
     exclude: tuple[str, ...] = ()
     split: Split = Split()
@@ -146,6 +157,7 @@ class Lineage(Message):
 
     training: dict[str, str]  # name, uid, run, trigger
     data: tuple[DataVersion, ...]
+    components: tuple[ComponentUse, ...] = ()  # each with its digest
     image: str = ""
     packages: dict[str, str] = Field(default_factory=dict)
     revision: str | None = None

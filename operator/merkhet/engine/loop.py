@@ -254,7 +254,8 @@ def parsed(kind: Kind, body: Body, meta: Meta) -> Resource[Any, Any]:
         # What to do stands last: it must not be cut off.
         found = repr(first["input"])
         found = found if len(found) <= FOUND_LENGTH else f"{found[:FOUND_LENGTH]}…"
-        message = f"{path} is {found}: {first['msg'][:FOUND_LENGTH]}; correct it and apply again"
+        why = first["msg"].removeprefix("Value error, ")[:FOUND_LENGTH]  # what a check of ours says
+        message = f"{path} is {found}: {why}; correct it and apply again"
         raise InvalidSpec(message) from error
 
 

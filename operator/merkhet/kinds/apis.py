@@ -6,6 +6,7 @@ from merkhet import GROUP, VERSION
 from merkhet.api.meta import Api
 
 FEATURESET = Api(GROUP, VERSION, "FeatureSet", "featuresets")
+COMPONENT = Api(GROUP, VERSION, "Component", "components")
 MODELTRAINING = Api(GROUP, VERSION, "ModelTraining", "modeltrainings")
 MODELVERSION = Api(GROUP, VERSION, "ModelVersion", "modelversions")
 MODELDEPLOYMENT = Api(GROUP, VERSION, "ModelDeployment", "modeldeployments")

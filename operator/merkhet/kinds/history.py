@@ -43,7 +43,7 @@ def priced(history: Iterable[RunEntry], setup: Setup) -> tuple[RunEntry, ...]:
 
 def trimmed(history: Sequence[RunEntry], wish: Wish, limit: int = KEPT) -> tuple[RunEntry, ...]:
     """The newest runs, and those that the object still names: forgetting them would start them again."""
-    named = {wish.spec, annotation_trigger(wish.annotation) if wish.annotation else wish.spec}
+    named = {wish.spec, wish.tick or wish.spec, annotation_trigger(wish.annotation) if wish.annotation else wish.spec}
     seen: set[str] = set()
     kept = []
     for index, entry in enumerate(history):

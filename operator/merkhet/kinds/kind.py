@@ -35,6 +35,7 @@ class Setup:
     approval_policy: str = "merkhet-approval"
     account: str = "system:serviceaccount:merkhet:merkhet"  # who the operator is to the API server
     cluster_domain: str = "cluster.local"
+    share_key: str = ""  # what tokens for other namespaces' FeatureSets are derived from; without it none is shared
 
 
 @dataclass(frozen=True, slots=True)

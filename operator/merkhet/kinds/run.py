@@ -29,12 +29,24 @@ class Usage(StatusPart):
     peak_memory: int = Field(default=0, description="Most memory held at once, in bytes.")
 
 
+class UsedFeatures(StatusPart):
+    """A version of a FeatureSet that a run uses."""
+
+    name: Annotated[str, Field(max_length=40)] = Field(default="", description="Name of the FeatureSet.")
+    namespace: Annotated[str, Field(max_length=63)] | None = Field(
+        default=None, description="Its namespace, where that is another one."
+    )
+    version: int = Field(default=0, description="Number of the version.")
+    digest: Annotated[str, Field(max_length=71)] = Field(default="", description="SHA-256 of its manifest.")
+
+
 class RunEntry(StatusPart):
     """A run as the status remembers it."""
 
     key: Annotated[str, Field(max_length=20)] = Field(description="The run's name, made from its trigger.")
     trigger: Annotated[str, Field(max_length=512)] = Field(
-        default="", description="What started it: spec/<digest>, or annotation/<value of merkhet.dev/run>."
+        default="",
+        description="What started it: spec/<digest>, tick/<scheduled time> or annotation/<value of merkhet.dev/run>.",
     )
     phase: Phase = Field(default="Starting", description="How far it has come.")
     reason: Annotated[str, Field(max_length=128)] = Field(default="", description="Why, in one word for programs.")
@@ -52,6 +64,10 @@ class RunEntry(StatusPart):
     )
     version: int | None = Field(default=None, description="Number of the version that came of it.")
     data_version: int | None = Field(default=None, description="Version of the FeatureSet that it works on.")
+    inputs: Annotated[tuple[UsedFeatures, ...], Field(max_length=24)] | None = Field(
+        default=None,
+        description="Versions of other FeatureSets that it uses, sources first, then joins; each try uses the same.",
+    )
     settled: bool = Field(default=False, description="Whether all that follows from its result has been done.")
 
 
@@ -64,6 +80,7 @@ class Wish:
     spec: str  # the trigger of what decides the result
     annotation: str | None  # the value of merkhet.dev/run
     means: str  # the digest of what decides nothing but whether the work can be done
+    tick: str | None = None  # the trigger of the latest tick of the schedule that counts
 
     def key(self, trigger: str) -> str:
         """The key of a run of this object."""

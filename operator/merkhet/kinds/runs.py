@@ -90,16 +90,22 @@ def judge(wish: Wish, evidence: Evidence, former: Sequence[RunEntry], now: datet
 
 
 def wanted(wish: Wish, history: Sequence[RunEntry]) -> str:
-    """The trigger that counts: an annotation not seen before, then a spec not run before, then the latest of both.
+    """The trigger that counts: an annotation not seen before, then a spec not run before, then a tick not seen before.
 
-    A run by annotation is a run of the spec at that time too, so that a new object that is born with the annotation
-    (Git keeps it) runs once.
+    Where there is none, it is the latest run of the spec. A run by annotation or tick is a run of the spec at that time
+    too, so that a new object that is born with the annotation (Git keeps it) runs once. A tick waits for what was
+    started before it, even if that has not begun: where pods need longer to start than from tick to tick, none would.
     """
     by_annotation = annotation_trigger(wish.annotation) if wish.annotation else None
     if by_annotation and all(entry.trigger != by_annotation for entry in history):
         return by_annotation
-    covering = (entry.trigger for entry in history if wish.spec in (entry.trigger, entry.spec))
-    return next(covering, wish.spec)
+    covering = [entry for entry in history if wish.spec in (entry.trigger, entry.spec)]
+    if not covering:
+        return wish.spec
+    are_over = all(entry.phase in FINAL for entry in covering)
+    if wish.tick is not None and are_over and all(entry.trigger != wish.tick for entry in history):
+        return wish.tick
+    return covering[0].trigger
 
 
 def remembered(former: Sequence[RunEntry], evidence: Evidence, wish: Wish, now: datetime) -> tuple[RunEntry, ...]:
@@ -368,8 +374,8 @@ def _state_of_entry(entry: RunEntry) -> State:
 
 def _guessed(key: str, wish: Wish) -> State | None:
     """Where only the key is known: it is one that the object asks for as it is now, or none of its own."""
-    triggers = (wish.spec, *([annotation_trigger(wish.annotation)] if wish.annotation else []))
-    known = (State(key, one, wish.spec, wish.means, "Waiting") for one in triggers if wish.key(one) == key)
+    triggers = (wish.spec, annotation_trigger(wish.annotation) if wish.annotation else None, wish.tick)
+    known = (State(key, one, wish.spec, wish.means, "Waiting") for one in triggers if one and wish.key(one) == key)
     return next(known, None)
 
 

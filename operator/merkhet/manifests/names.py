@@ -5,6 +5,9 @@ from __future__ import annotations
 import hashlib
 
 STORE = "merkhet-store"  # ConfigMap, claim and StatefulSet of a namespace
+LIVE = "merkhet-live"  # ConfigMap: who lives in the namespace, for the store's collector
+SHARE = "merkhet-share"  # Deployment and Service: what gives FeatureSets to other namespaces
+GRANTS = "merkhet-grants"  # ConfigMap: who may have what
 LABEL_LENGTH = 63  # of a label's value, and so of a Job's, Service's or StatefulSet's name
 
 
@@ -36,3 +39,8 @@ def job(owner: str, key: str, means: str, attempt: int = 1) -> str:
 def version(model: str, number: int) -> str:
     """A ModelVersion: ``employment-v3``."""
     return f"{model}-v{number}"
+
+
+def online(features: str) -> str:
+    """What answers look-ups of a FeatureSet: ``employment-online``."""
+    return bounded(features, "online")

@@ -14,6 +14,8 @@ WORK, REPORTER = "work", "reporter"
 REPORT_TO = "MERKHET_REPORT_TO"  # the variable that names the reporter's ConfigMap
 # A small program of the standard library; an estimate with room to spare.
 REPORTER_AMOUNTS = pods.amounts("10m", "64Mi", cpu_limit="200m", memory_limit="128Mi")
+# What is downloaded and what a database spills stand there: a bound against filling the node, not what is needed.
+SCRATCH_SIZE = "20Gi"
 # What the reporter may need to tell the end of the work after it has ended.
 GRACE_SECONDS = 60
 
@@ -33,9 +35,24 @@ class Means:
 
 
 def job(
-    *, name: str, short: str, role: str, run: Run, spec: str, attempt: int, task: str, means: Means, digest: str
+    *,
+    name: str,
+    short: str,
+    role: str,
+    run: Run,
+    spec: str,
+    attempt: int,
+    task: str,
+    means: Means,
+    digest: str,
+    secrets: Mapping[str, str] | None = None,
+    variables: Mapping[str, str] | None = None,
 ) -> Body:
-    """The Job of one run. ``role`` is the subcommand that does the work, ``digest`` that of the means."""
+    """The Job of one run. ``role`` is the subcommand that does the work, ``digest`` that of the means.
+
+    ``secrets`` are Secrets of the namespace by the folder that the work sees them at, ``variables`` what else stands in
+    its environment.
+    """
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -65,7 +82,15 @@ def job(
                     {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
                 ]
             },
-            "template": _pod(short=short, role=role, run=run, task=task, means=means),
+            "template": _pod(
+                short=short,
+                role=role,
+                run=run,
+                task=task,
+                means=means,
+                secrets=secrets or {},
+                variables=variables or {},
+            ),
         },
     }
 
@@ -118,8 +143,20 @@ def role_binding(namespace: str, owner: str, short: str) -> Body:
     }
 
 
-def _pod(*, short: str, role: str, run: Run, task: str, means: Means) -> Body:
+def _pod(
+    *,
+    short: str,
+    role: str,
+    run: Run,
+    task: str,
+    means: Means,
+    secrets: Mapping[str, str],
+    variables: Mapping[str, str],
+) -> Body:
     owner = run.origin.name
+    environment = {**variables, TASK_VARIABLE: task, "HOME": SCRATCH_PATH}
+    mounts = [volumes.credentials_mount(at, folder) for at, folder in enumerate(secrets)]
+    credentials = [volumes.credentials(at, secret) for at, secret in enumerate(secrets.values())]
     return pods.pod(
         labels=labels.of_pod(run.origin.kind, owner, role, run=run.key),
         containers=[
@@ -129,8 +166,8 @@ def _pod(*, short: str, role: str, run: Run, task: str, means: Means) -> Body:
                 [role],
                 resources=means.resources,
                 pull_policy=means.pull_policy,
-                variables={TASK_VARIABLE: task, "HOME": SCRATCH_PATH},
-                mounts=[volumes.store_mount(), volumes.scratch_mount(), volumes.report_mount()],
+                variables=environment,
+                mounts=[volumes.store_mount(), volumes.scratch_mount(), volumes.report_mount(), *mounts],
             )
         ],
         sidecars=[
@@ -144,7 +181,7 @@ def _pod(*, short: str, role: str, run: Run, task: str, means: Means) -> Body:
                 mounts=[volumes.report_mount(read_only=True), volumes.token_mount()],
             )
         ],
-        volumes=[volumes.store(), volumes.scratch(), volumes.report(), volumes.token()],
+        volumes=[volumes.store(), volumes.scratch(SCRATCH_SIZE), volumes.report(), volumes.token(), *credentials],
         template=means.template,
         beside_store=means.beside_store,
         account=names.account(owner, short),

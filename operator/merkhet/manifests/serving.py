@@ -63,7 +63,7 @@ def revision_deployment(
         pull_secrets=pull_secrets,
     )
     if not beside_store:
-        pods["spec"]["topologySpreadConstraints"] = [_spread(chosen)]
+        pods["spec"]["topologySpreadConstraints"] = [spread(chosen)]
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -109,6 +109,7 @@ def url(name: str, namespace: str, domain: str) -> str:
 
 
 def _server(task: ServingTask, image: str, resources: Body, pull_policy: str) -> Body:
+    features = [volumes.features_mount(task.features.feature_set)] if task.features is not None else []
     return container(
         "server",
         image,
@@ -116,20 +117,21 @@ def _server(task: ServingTask, image: str, resources: Body, pull_policy: str) ->
         resources=resources,
         pull_policy=pull_policy,
         variables={TASK_VARIABLE: task.dump()},
-        mounts=[volumes.blobs_mount(), volumes.scratch_mount()],
+        mounts=[volumes.blobs_mount(), *features, volumes.scratch_mount()],
         ports=[
             {"name": "http", "containerPort": HTTP_PORT, "protocol": "TCP"},
             {"name": "admin", "containerPort": ADMIN_PORT, "protocol": "TCP"},
         ],
-        startupProbe=_probe("/ready", period=1, failures=START_SECONDS),
+        startupProbe=probe("/ready", period=1, failures=START_SECONDS),
         # Every second, so that a change of version takes no longer than the model needs.
-        readinessProbe=_probe("/ready", period=1, failures=3),
-        livenessProbe=_probe("/live", period=10, failures=3),
+        readinessProbe=probe("/ready", period=1, failures=3),
+        livenessProbe=probe("/live", period=10, failures=3),
         lifecycle={"preStop": {"sleep": {"seconds": STILL_SERVING_SECONDS}}},
     )
 
 
-def _probe(path: str, *, period: int, failures: int) -> Body:
+def probe(path: str, *, period: int, failures: int) -> Body:
+    """A question of the kubelet at the admin port."""
     return {
         "httpGet": {"path": path, "port": ADMIN_PORT},
         "periodSeconds": period,
@@ -138,7 +140,7 @@ def _probe(path: str, *, period: int, failures: int) -> Body:
     }
 
 
-def _spread(chosen: Mapping[str, str]) -> Body:
+def spread(chosen: Mapping[str, str]) -> Body:
     """One node's end is not the model's, wherever there are several nodes."""
     return {
         "maxSkew": 1,

@@ -11,7 +11,13 @@ from merkhet import GROUP
 from merkhet.errors import Missing
 from merkhet.plugin.kubectl import Kubectl, KubectlFailed, names
 
-SHORT = {"fs": "featuresets", "mt": "modeltrainings", "mv": "modelversions", "md": "modeldeployments"}
+SHORT = {
+    "fs": "featuresets",
+    "comp": "components",
+    "mt": "modeltrainings",
+    "mv": "modelversions",
+    "md": "modeldeployments",
+}
 ORDER = {"Ready": 0, "Stalled": 1, "Reconciling": 2}
 
 

@@ -9,10 +9,14 @@ from merkhet.errors import InvalidSpec
 SCHEME = "store://"
 BLOBS = "blobs/sha256"
 RAW = "raw"  # users' files
+CAPTURE = "capture"  # what servers write
+ROOTS = "roots"
+COLLECTOR = "collector.json"  # what the collector found last
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
 _KEY = re.compile(r"[0-9a-f]{20}")
+_VERSION = re.compile(r"[A-Za-z0-9]([-.A-Za-z0-9]{0,30}[A-Za-z0-9])?")
 _ROOT = re.compile(r"[a-z0-9][-.a-z0-9]{0,252}")
 _GLOB = re.compile(r"[*?\[]")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\\]")
@@ -46,6 +50,26 @@ def feature_manifest(name: str, number: int) -> str:
     return f"{feature_sets(name)}/{_number(number)}.manifest.json"
 
 
+def feature_profile(name: str, number: int) -> str:
+    """The data profile of a FeatureSet's version, written before its manifest."""
+    return f"{feature_sets(name)}/{_number(number)}.profile.json"
+
+
+def online_pointer(name: str) -> str:
+    """Which file answers look-ups of a FeatureSet's entities: written anew with each version."""
+    return f"{feature_sets(name)}/online.json"
+
+
+def components(name: str) -> str:
+    """The folder of a component's versions."""
+    return f"components/{_name(name)}"
+
+
+def component(name: str, version: str) -> str:
+    """A version of a component: written once, and for ever."""
+    return f"{components(name)}/{_matched(_VERSION, version, 'version', 'letters, digits, - and .')}.json"
+
+
 def models(model: str) -> str:
     """The folder of a model's versions."""
     return f"models/{_name(model)}"
@@ -58,7 +82,7 @@ def claimed_number(folder: str, number: int) -> str:
 
 def root(identity: str) -> str:
     """A mark that keeps what it names from the collector."""
-    return f"roots/{_matched(_ROOT, identity, 'root', 'letters, digits, - and .')}"
+    return f"{ROOTS}/{_matched(_ROOT, identity, 'root', 'letters, digits, - and .')}"
 
 
 def of_uri(uri: str) -> str:

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Stat:
+    """What is known of an object without reading it. Units: bytes, seconds since 1970."""
+
+    size: int
+    written: float  # of a blob: when it was last added, also where it was there already
 
 
 class Store(Protocol):
@@ -22,6 +31,12 @@ class Store(Protocol):
     def exists(self, path: str) -> bool:
         """Whether it is there."""
 
+    def stat(self, path: str) -> Stat:
+        """Its size and age; raises ``Missing``."""
+
+    def head(self, path: str, size: int) -> bytes:
+        """Its first bytes; raises ``Missing``."""
+
     def list(self, prefix: str) -> Iterator[str]:
         """Paths below a prefix, sorted."""
 
@@ -29,10 +44,20 @@ class Store(Protocol):
         """Take an object away; nothing happens where it is not."""
 
     def add(self, source: Path | bytes) -> str:
-        """Store bytes by content and give their ``sha256:…``; what is there already is not written again."""
+        """Store bytes by content and give their ``sha256:…``; what is there already is dated anew, not written."""
 
     def open(self, digest: str) -> IO[bytes]:
         """A blob's bytes, verified against the digest before the first is given; raises ``Missing``, ``Corrupt``."""
 
     def fetch(self, digest: str) -> Path:
         """A verified local file with the blob's bytes, for readers of paths; raises ``Missing``, ``Corrupt``."""
+
+    def discard(self, digest: str, wanted: Callable[[Stat], bool]) -> bool:
+        """Take a blob away unless it is wanted after all; whether it was taken away.
+
+        It is set aside first, so that nobody finds it, and only then ``wanted`` is asked: whoever says that he needs a
+        blob and looks for it afterwards is either heard, or does not find it.
+        """
+
+    def recover(self) -> None:
+        """Bring back what a killed process had set aside."""

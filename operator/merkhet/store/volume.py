@@ -13,18 +13,20 @@ import hashlib
 import io
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from merkhet.errors import Corrupt, Missing, Unavailable
 from merkhet.store import paths
+from merkhet.store.port import Stat
 
 FILE_MODE = 0o644
 FOLDER_MODE = 0o2775  # the group is inherited, so that every pod of fsGroup may write beside
 CHUNK = 1 << 20  # bytes
 TEMPORARY = ".tmp-"
+ASIDE = ".gone-"  # a blob that is being taken away
 # Filesystems of some object-store drivers know no hard links.
 NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 
@@ -61,6 +63,21 @@ class Volume:
         """Whether it is there."""
         return self._at(path).is_file()
 
+    def stat(self, path: str) -> Stat:
+        """Its size and age; raises ``Missing``."""
+        try:
+            return _stat(self._at(path))
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise Missing(f"{path} is not in the store") from error
+
+    def head(self, path: str, size: int) -> bytes:
+        """Its first bytes; raises ``Missing``."""
+        try:
+            with self._at(path).open("rb") as content:
+                return content.read(size)
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+            raise Missing(f"{path} is not in the store") from error
+
     def list(self, prefix: str) -> Iterator[str]:
         """Paths below a folder, sorted; the whole store below ``""``."""
         top = self._at(prefix) if prefix else self.root
@@ -73,24 +90,25 @@ class Volume:
     def add(self, source: Path | bytes) -> str:
         """Store bytes by content and give their ``sha256:…``.
 
-        A blob that is there and intact is not written again; one that has rotted is replaced by the good bytes.
+        A blob that is there and intact is not written again but dated anew, so that the collector leaves it to whoever
+        relies on it from now on; one that has rotted is replaced by the good bytes.
         """
         with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as content:
             temporary, digest = self._write(self._at(paths.BLOBS), content)
         target = self._at(paths.blob(digest))
-        if not _publish(temporary, target, keep=True):
-            if _digest_of(target) == digest:
-                temporary.unlink()
-            else:
-                _overwrite(temporary, target)
+        while not _publish(temporary, target, keep=True):
+            # The collector may take the blob away at any moment: then it is published after all.
+            with contextlib.suppress(FileNotFoundError):
+                if _is_renewed(target, digest):
+                    temporary.unlink()
+                else:
+                    _overwrite(temporary, target)
+                break
         return digest
 
     def open(self, digest: str) -> IO[bytes]:
         """A blob's bytes, verified before the first is given; raises ``Missing``, ``Corrupt``."""
-        try:
-            blob = self._at(paths.blob(digest)).open("rb")
-        except FileNotFoundError as error:
-            raise Missing(f"blob {digest} is not in the store; run again what made it, or restore it") from error
+        blob = self._opened(digest)
         try:
             _verify(blob, digest)
         except BaseException:
@@ -103,6 +121,29 @@ class Volume:
         self.open(digest).close()
         return self._at(paths.blob(digest))
 
+    def discard(self, digest: str, wanted: Callable[[Stat], bool]) -> bool:
+        """Take a blob away unless it is wanted after all, which is asked when nobody finds it any more."""
+        target = self._at(paths.blob(digest))
+        aside = _aside(target)
+        try:
+            target.replace(aside)
+        except FileNotFoundError:
+            return False
+        kept = True
+        try:
+            kept = wanted(_stat(aside))
+        finally:
+            if kept:
+                _bring_back(aside, target)
+            aside.unlink(missing_ok=True)
+        return not kept
+
+    def recover(self) -> None:
+        """Bring back what a killed process had set aside."""
+        for aside in self._at(paths.BLOBS).glob(f"{ASIDE}*"):
+            _bring_back(aside, aside.with_name(aside.name.removeprefix(ASIDE)))
+            aside.unlink(missing_ok=True)
+
     def sweep(self, before: float) -> int:
         """Take away temporary files last written before a time, and say how many. Units: seconds since 1970."""
         swept = 0
@@ -113,6 +154,18 @@ class Volume:
                         file.unlink()
                         swept += 1
         return swept
+
+    def _opened(self, digest: str) -> IO[bytes]:
+        target = self._at(paths.blob(digest))
+        try:
+            return target.open("rb")
+        except FileNotFoundError:
+            # The collector may be asking this moment whether somebody wants it: we do.
+            _bring_back(_aside(target), target)
+        try:
+            return target.open("rb")
+        except FileNotFoundError as error:
+            raise Missing(f"blob {digest} is not in the store; run again what made it, or restore it") from error
 
     def _at(self, path: str) -> Path:
         return self.root / paths.check(path)
@@ -178,6 +231,34 @@ def _link(temporary: Path, target: Path) -> bool:
             return False
         raise
     return True
+
+
+def _is_renewed(target: Path, digest: str) -> bool:
+    """Whether the blob is intact and dated anew; raises FileNotFoundError where it is taken away meanwhile."""
+    try:
+        os.utime(target)
+    except PermissionError:
+        return False  # another user's: our own copy takes its place
+    return _digest_of(target) == digest
+
+
+def _aside(target: Path) -> Path:
+    return target.with_name(f"{ASIDE}{target.name}")
+
+
+def _bring_back(aside: Path, target: Path) -> None:
+    """Give a blob its name again; nothing happens where it is gone, has it, or where we may only read."""
+    with contextlib.suppress(FileNotFoundError, FileExistsError):
+        try:
+            os.link(aside, target)
+        except OSError as error:
+            if error.errno != errno.EROFS:
+                raise
+
+
+def _stat(file: Path) -> Stat:
+    status = file.stat()
+    return Stat(status.st_size, status.st_mtime)
 
 
 def _overwrite(temporary: Path, target: Path) -> None:

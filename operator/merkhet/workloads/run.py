@@ -37,8 +37,9 @@ from merkhet.contract.runs import (
     Usage,
 )
 from merkhet.errors import Corrupt, InvalidSpec, MerkhetError, Missing, Refused
-from merkhet.store import claims
+from merkhet.store import claims, roots
 from merkhet.store.port import Store
+from merkhet.store.references import digests
 from merkhet.store.volume import Volume
 from merkhet.workloads import cgroup, log
 
@@ -65,6 +66,9 @@ class Task(Protocol):
     @classmethod
     def load(cls, text: str | bytes) -> Self:
         """Parse; raises pydantic's ValidationError."""
+
+    def body(self) -> dict[str, Any]:
+        """JSON values."""
 
 
 T = TypeVar("T", bound=Task)
@@ -161,6 +165,8 @@ def _perform(task: T, work: Work[T], store: Store, telling: Telling) -> int:
             logger.info("this run is finished already")
             return _end(earlier, telling)
         claims.claim_run(store, run.key, {"trigger": run.trigger, "uid": run.origin.uid, "started": telling.started})
+        # Before anything is read: from now on the collector leaves what the task names, and all that is written.
+        roots.hold_for_run(store, run, digests(task.body()))
         result = work(task, store, telling.progress)
         return _end(claims.record(store, telling.report("Succeeded", result=result.body())), telling)
     except REFUSALS as error:

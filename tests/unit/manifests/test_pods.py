@@ -10,16 +10,20 @@ from merkhet.kinds.apis import CONFIGMAP
 from merkhet.manifests import names, pods, runs, volumes
 from merkhet.manifests.labels import STORE
 from tests import make
+from tests.unit.kinds.featureset.test_online import ONLINE
 from tests.unit.kinds.runs.scene import Scene
+from tests.unit.kinds.runs.test_runs import result
 
 
 def templates() -> dict[str, dict[str, Any]]:
     """The pods of the kinds that run or hold things."""
     features = Scene(make.featureset()).look()
     training = Scene(make.modeltraining(), make.featureset(status=make.featureset_status(1))).look()
+    published = Scene(make.featureset(spec=ONLINE)).look().begin().succeed(result(online=True))
     store = Scene(make.body(CONFIGMAP, names.STORE)).look(1)
     return {
         "features": features.job["spec"]["template"],
+        "look-ups": published.bodies["Deployment", "employment-online"]["spec"]["template"],
         "training": training.job["spec"]["template"],
         "store": store.bodies["StatefulSet", names.STORE]["spec"]["template"],
     }
@@ -66,7 +70,7 @@ def test_volumes_are_of_the_allowed_types_and_all_are_mounted(template: dict[str
     mounted = {mount["name"] for container in containers(template) for mount in container["volumeMounts"]}
     types = {word for volume in template["spec"]["volumes"] for word in volume if word != "name"}
     assert named == mounted
-    assert types <= {"persistentVolumeClaim", "emptyDir", "projected"}
+    assert types <= {"persistentVolumeClaim", "emptyDir", "projected", "configMap", "secret"}
 
 
 def test_only_the_reporter_sees_a_token() -> None:

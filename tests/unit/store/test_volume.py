@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import random
@@ -13,6 +14,7 @@ import pytest
 
 from merkhet.errors import Corrupt, InvalidSpec, Missing, Unavailable
 from merkhet.store import paths
+from merkhet.store.port import Stat
 from merkhet.store.volume import Volume
 from tests.unit.store.processes import eventually, first_line, running
 
@@ -110,12 +112,14 @@ def test_a_blob_comes_back_as_it_went_in(store: Volume, tmp_path: Path, size: in
     assert not temporaries(store.root)
 
 
-def test_a_blob_that_is_there_is_not_written_again(store: Volume) -> None:
+def test_a_blob_that_is_there_is_dated_anew_and_not_written_again(store: Volume) -> None:
     name = store.add(b"model")
-    before = store.fetch(name).stat()
+    blob = store.fetch(name)
+    before = blob.stat().st_ino
+    os.utime(blob, (1000, 1000))
     store.add(b"model")
-    after = store.fetch(name).stat()
-    assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
+    assert blob.stat().st_ino == before
+    assert store.stat(paths.blob(name)).written > 1000
 
 
 @pytest.mark.parametrize(
@@ -224,3 +228,75 @@ def test_a_writer_killed_at_any_moment_leaves_only_whole_objects(store: Volume) 
         assert len(set(content)) == 1
     for path in store.list(paths.BLOBS):
         store.open(f"sha256:{path.rpartition('/')[2]}").close()
+
+
+def test_a_discarded_blob_is_gone_unless_it_is_wanted_after_all(store: Volume) -> None:
+    name = store.add(b"model")
+    assert not store.discard(name, lambda found: found.size == 5)
+    assert store.fetch(name).read_bytes() == b"model"
+    assert store.discard(name, lambda _: False)
+    assert not store.discard(name, lambda _: False)
+    with pytest.raises(Missing, match=name):
+        store.fetch(name)
+    assert list(store.list("")) == []
+
+
+def test_a_blob_about_which_nobody_can_say_stays(store: Volume) -> None:
+    name = store.add(b"model")
+
+    def wanted(_: Stat) -> bool:
+        raise Corrupt("a root cannot be read")
+
+    with pytest.raises(Corrupt, match="root"):
+        store.discard(name, wanted)
+    assert store.fetch(name).read_bytes() == b"model"
+
+
+def test_who_reads_a_blob_that_is_set_aside_brings_it_back(store: Volume) -> None:
+    name = store.add(b"model")
+
+    def wanted(_: Stat) -> bool:
+        assert not store.exists(paths.blob(name))
+        with store.open(name) as blob:
+            return blob.read() != b"model"
+
+    store.discard(name, wanted)
+    assert store.fetch(name).read_bytes() == b"model"
+
+
+def test_what_a_killed_collector_set_aside_is_brought_back(store: Volume) -> None:
+    name = store.add(b"model")
+    blob = store.root / paths.blob(name)
+    blob.rename(blob.with_name(f".gone-{blob.name}"))
+    store.recover()
+    store.recover()
+    assert list(store.list("")) == [paths.blob(name)]
+    assert not list(store.root.rglob(".gone-*"))
+
+
+def test_a_blob_is_there_after_it_is_added_whenever_another_process_discards_it(store: Volume) -> None:
+    content = random.Random(3).randbytes(20_000)
+    name = digest(content)
+    gone = 0
+    with running(DISCARDER, store.root, name) as process:
+        assert first_line(process) == "ready"
+        for _ in range(300):
+            with contextlib.suppress(FileNotFoundError):
+                os.utime(store.root / paths.blob(name), (1000, 1000))  # from now on it may go at any moment
+            gone += not store.exists(paths.blob(name))
+            assert store.add(content) == name
+            with store.open(name) as blob:
+                assert blob.read() == content
+    assert gone
+
+
+DISCARDER = """
+import sys, time
+from pathlib import Path
+from merkhet.store.volume import Volume
+store, name = Volume(Path(sys.argv[1])), sys.argv[2]
+print("ready", flush=True)
+while True:
+    store.discard(name, lambda found: found.written > 1000)
+    time.sleep(0.001)  # a collector asks once for a blob, not in the next moment again
+"""

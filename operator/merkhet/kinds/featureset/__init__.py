@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from merkhet.kinds import runs
-from merkhet.kinds.apis import FEATURESET
+from merkhet.kinds.apis import COMPONENT, FEATURESET
+from merkhet.kinds.featureset import online
 from merkhet.kinds.featureset.observe import SHORT, observe
 from merkhet.kinds.featureset.plan import plan
 from merkhet.kinds.featureset.report import report
-from merkhet.kinds.featureset.rules import QUALITY
+from merkhet.kinds.featureset.rules import BIAS, ONLINE, QUALITY, SOURCES
 from merkhet.kinds.featureset.types import FeatureSetSpec, FeatureSetStatus
 from merkhet.kinds.kind import Cel, Column, Kind
 from merkhet.kinds.rules import DEADLINE, POD_LABELS
@@ -21,14 +22,17 @@ KIND = Kind(
     observe=observe,
     plan=plan,
     report=report,
-    children=runs.CHILDREN,
-    reads=runs.READS,
+    children=(*runs.CHILDREN, *online.CHILDREN),
+    reads=tuple(dict.fromkeys((*runs.READS, COMPONENT, *online.READS))),
     columns=(
         Column("Version", ".status.latest.version", "integer", description="The version that users get."),
         Column("Rows", ".status.latest.rows", "integer"),
         Column("Ready", '.status.conditions[?(@.type=="Ready")].status'),
         Column("Reason", '.status.conditions[?(@.type=="Ready")].reason'),
         Column("Quality", '.status.conditions[?(@.type=="QualityPassed")].status', wide=True),
+        Column("Bias", '.status.conditions[?(@.type=="BiasAcceptable")].status', wide=True),
+        Column("Online", '.status.conditions[?(@.type=="OnlineReady")].status', wide=True),
+        Column("Next", ".status.schedule.next", wide=True, description="When the schedule's next run is due."),
         Column("Message", '.status.conditions[?(@.type=="Ready")].message', wide=True),
         Column("Digest", ".status.latest.digest", wide=True),
         Column("Age", ".metadata.creationTimestamp", "date"),
@@ -47,7 +51,10 @@ KIND = Kind(
             "uri leads out of where it begins: write it without '..'",
             at=("spec", "sources", "[]", "uri"),
         ),
+        *SOURCES,
         *QUALITY,
+        *BIAS,
+        *ONLINE,
         DEADLINE,
         *POD_LABELS,
     ),

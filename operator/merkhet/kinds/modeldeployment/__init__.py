@@ -20,7 +20,7 @@ KIND = Kind(
     plan=plan,
     report=report,
     children=(apis.DEPLOYMENT, apis.SERVICE, apis.DISRUPTION, apis.CONFIGMAP),
-    reads=(apis.MODELVERSION, apis.POD, apis.POLICY, apis.POLICY_BINDING),
+    reads=(apis.MODELVERSION, apis.FEATURESET, apis.POD, apis.POLICY, apis.POLICY_BINDING),
     columns=(
         Column("Model", ".spec.model.name"),
         Column("Version", ".status.version", "integer", description="The version that serves."),

@@ -9,8 +9,8 @@ from merkhet.kinds import apis
 from merkhet.kinds.common import Amounts, Resources, beside_store, filled
 from merkhet.kinds.kind import Child, Setup
 from merkhet.kinds.modeldeployment.observe import ModelDeployment
+from merkhet.kinds.modeldeployment.policies import Chosen
 from merkhet.kinds.modeldeployment.rollout import Revision
-from merkhet.kinds.modelversion.types import Record
 from merkhet.manifests import serving
 
 # What a gradient-boosted model of a few MB needs with room to spare; measured idle: about 90 MiB.
@@ -20,10 +20,10 @@ USUAL = Resources(
 )
 
 
-def new_revision(deployment: ModelDeployment, record: Record, revision: str, replicas: int, setup: Setup) -> Child:
+def new_revision(deployment: ModelDeployment, choice: Chosen, revision: str, replicas: int, setup: Setup) -> Child:
     """The Deployment of a revision; where it is there already, only its replicas are written."""
     body = serving.revision_deployment(
-        _task(deployment, record, revision),
+        _task(deployment, choice, revision),
         image=setup.server_image,
         replicas=replicas,
         resources=filled(deployment.spec.resources, USUAL),
@@ -60,7 +60,8 @@ def disruption_budget(deployment: ModelDeployment, revision: str) -> Child:
     )
 
 
-def _task(deployment: ModelDeployment, record: Record, revision: str) -> ServingTask:
+def _task(deployment: ModelDeployment, choice: Chosen, revision: str) -> ServingTask:
+    record = choice.version.record
     return ServingTask(
         namespace=deployment.meta.namespace,
         deployment=deployment.meta.name,
@@ -72,4 +73,5 @@ def _task(deployment: ModelDeployment, record: Record, revision: str) -> Serving
         size=record.artifact.size,
         signature=Signature.model_validate(record.signature.body()),
         golden=record.reports.get("golden"),
+        features=choice.features,
     )

@@ -40,11 +40,13 @@ class Seen:
     revisions: tuple[Body, ...] = ()  # Deployments
     service: Body | None = None
     pods: tuple[Body, ...] = ()
+    features: Body | None = None  # the FeatureSet that callers may send entities of
 
 
 async def observe(resource: ModelDeployment, world: World) -> Seen:
     """Read the model's versions, the approval policy, and what serves already."""
     namespace, name = resource.meta.namespace, resource.meta.name
+    features = resource.spec.features_name
     guarded = await approvals_are_guarded(world)
     bodies = world.select(apis.MODELVERSION, namespace, {labels.MODEL: resource.spec.model.name})
     read = [registered(body, policy_in_force=guarded) for body in bodies]
@@ -56,6 +58,7 @@ async def observe(resource: ModelDeployment, world: World) -> Seen:
         revisions=tuple(world.owned(apis.DEPLOYMENT, resource.meta.uid)),
         service=world.get(apis.SERVICE, namespace, name),
         pods=tuple(world.select(apis.POD, namespace, selector(name))),
+        features=world.get(apis.FEATURESET, namespace, features) if features is not None else None,
     )
 
 

@@ -11,7 +11,7 @@ from merkhet.kinds.modeldeployment import children
 from merkhet.kinds.modeldeployment.observe import ModelDeployment, Seen
 from merkhet.kinds.modeldeployment.policies import Chosen
 from merkhet.kinds.modeldeployment.rollout import Rollout, rollout
-from merkhet.kinds.modeldeployment.trouble import patience_left
+from merkhet.kinds.trouble import patience_left
 
 
 def plan(deployment: ModelDeployment, seen: Seen, now: datetime) -> Plan:
@@ -37,7 +37,7 @@ def _revisions(deployment: ModelDeployment, seen: Seen, step: Rollout) -> Iterat
         if revision in there:
             yield children.present_revision(there[revision], replicas)
         elif revision == step.target and isinstance(step.choice, Chosen):
-            yield children.new_revision(deployment, step.choice.version.record, revision, replicas, seen.setup)
+            yield children.new_revision(deployment, step.choice, revision, replicas, seen.setup)
 
 
 def _in_front(deployment: ModelDeployment, step: Rollout) -> Iterator[Child]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import Enum, auto
+from dataclasses import dataclass, replace
 
+from merkhet.contract.serving import EntityFeatures
+from merkhet.kinds.modeldeployment.features import looked_up
+from merkhet.kinds.modeldeployment.held import Held, Wants
 from merkhet.kinds.modeldeployment.observe import ModelDeployment, Registered, Seen
 from merkhet.kinds.modeldeployment.types import LATEST_APPROVED
 from merkhet.manifests import labels, names
@@ -13,38 +15,26 @@ from merkhet.manifests import labels, names
 Served = tuple[str, int]
 
 
-class Wants(Enum):
-    """Whose turn it is."""
-
-    TIME = auto()  # it comes by itself
-    A_DECISION = auto()  # somebody has to approve or not
-    A_CHANGE = auto()  # nothing happens until somebody edits something
-    NOTHING = auto()  # what serves goes on serving
-
-
 @dataclass(frozen=True, slots=True)
 class Chosen:
     """The version that should serve; ``note`` is what else a person wants to know."""
 
     version: Registered
     note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """No version can be named; whatever serves goes on."""
-
-    reason: str
-    message: str
-    wants: Wants
+    features: EntityFeatures | None = None  # what callers may send an entity for
 
 
 def choose(deployment: ModelDeployment, seen: Seen, served: Served | None) -> Chosen | Held:
     """The version the spec asks for, if it is there and may be served."""
     wanted = deployment.spec.model.version
     if wanted == LATEST_APPROVED:
-        return _latest(deployment, seen, served)
-    return _pinned(deployment, seen, int(wanted), served)
+        choice = _latest(deployment, seen, served)
+    else:
+        choice = _pinned(deployment, seen, int(wanted), served)
+    if isinstance(choice, Held):
+        return choice
+    features = looked_up(deployment.spec.features_name, seen.features, choice.version.record)
+    return features if isinstance(features, Held) else replace(choice, features=features)
 
 
 def _latest(deployment: ModelDeployment, seen: Seen, served: Served | None) -> Chosen | Held:

@@ -10,11 +10,12 @@ from merkhet.kinds import apis
 from merkhet.kinds.common import moving, problem_facts
 from merkhet.kinds.kind import Live, Report
 from merkhet.kinds.modeldeployment import rollout as steps
+from merkhet.kinds.modeldeployment.held import Held, Wants
 from merkhet.kinds.modeldeployment.observe import ModelDeployment, Seen
-from merkhet.kinds.modeldeployment.policies import Chosen, Held, Wants
+from merkhet.kinds.modeldeployment.policies import Chosen
 from merkhet.kinds.modeldeployment.rollout import Revision, Rollout
-from merkhet.kinds.modeldeployment.trouble import Trouble, trouble
 from merkhet.kinds.modeldeployment.types import Candidate, ModelDeploymentStatus
+from merkhet.kinds.trouble import Trouble, trouble
 from merkhet.manifests import labels, serving
 
 SERVING = "Serving"

@@ -14,8 +14,9 @@ from datetime import datetime, timedelta
 from merkhet.api.meta import Body, Meta
 from merkhet.contract.runs import digest_of
 from merkhet.kinds.common import parsed_time
+from merkhet.kinds.modeldeployment.held import Held
 from merkhet.kinds.modeldeployment.observe import ModelDeployment, Seen
-from merkhet.kinds.modeldeployment.policies import Chosen, Held, choose
+from merkhet.kinds.modeldeployment.policies import Chosen, choose
 from merkhet.manifests import labels, serving
 
 # How long former pods stay after the Service was led to others. Endpoints and kube-proxy follow within two seconds on
@@ -91,6 +92,7 @@ def revision_of(deployment: ModelDeployment, chosen: Chosen) -> str:
             spec.resources.model_dump(mode="json", by_alias=True, exclude_defaults=True),
             spec.pod_template.model_dump(mode="json", by_alias=True, exclude_defaults=True),
             deployment.meta.annotations.get(labels.RESTART),
+            *([] if chosen.features is None else [chosen.features.body()]),
         ]
     )
 

@@ -24,6 +24,20 @@ class ModelChoice(Part):
     )
 
 
+class OnlineFeatures(Part):
+    """Which FeatureSet's look-ups."""
+
+    name: Name = Field(description="Name of a FeatureSet in this namespace with look-ups (spec.online).")
+
+
+class EntityLookups(Part):
+    """What callers may send instead of columns."""
+
+    feature_set: OnlineFeatures = Field(
+        description="The FeatureSet whose entity columns stand for the columns of the latest row."
+    )
+
+
 class ModelDeploymentSpec(Part):
     """Which model to serve, and with what."""
 
@@ -31,12 +45,22 @@ class ModelDeploymentSpec(Part):
     replicas: Annotated[int, Field(ge=0, le=1000)] = Field(
         default=1, description="How many pods serve; an autoscaler changes it through the scale subresource."
     )
+    features: EntityLookups | None = Field(
+        default=None,
+        description="Callers may send the entity columns of a FeatureSet, and the model is asked with the latest row "
+        "of each entity; left out: they send the model's columns. A change makes a new revision.",
+    )
     resources: Resources = Field(
         default=Resources(), description="What each server pod asks for and may use; a change makes a new revision."
     )
     pod_template: PodTemplate = Field(
         default=PodTemplate(), description="Where server pods run and how they are labelled; a change: a new revision."
     )
+
+    @property
+    def features_name(self) -> str | None:
+        """The FeatureSet whose entities callers may send."""
+        return None if self.features is None else self.features.feature_set.name
 
 
 class Candidate(StatusPart):

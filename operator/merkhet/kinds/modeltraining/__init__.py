@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from merkhet.kinds import runs
-from merkhet.kinds.apis import FEATURESET, MODELTRAINING, MODELVERSION
+from merkhet.kinds.apis import COMPONENT, FEATURESET, MODELTRAINING, MODELVERSION
 from merkhet.kinds.kind import Cel, Column, Kind
 from merkhet.kinds.modeltraining.observe import SHORT, observe
 from merkhet.kinds.modeltraining.plan import plan
@@ -24,7 +24,7 @@ KIND = Kind(
     plan=plan,
     report=report,
     children=(*runs.CHILDREN, MODELVERSION),
-    reads=(*runs.READS, FEATURESET, MODELVERSION),
+    reads=(*runs.READS, COMPONENT, FEATURESET, MODELVERSION),
     columns=(
         Column("Version", ".status.latestVersion", "integer", description="The newest version that came of it."),
         Column("Metric", ".status.metrics[0].name", description="The main figure."),
@@ -32,6 +32,7 @@ KIND = Kind(
         Column("Ready", '.status.conditions[?(@.type=="Ready")].status'),
         Column("Reason", '.status.conditions[?(@.type=="Ready")].reason'),
         Column("Gates", '.status.conditions[?(@.type=="GatesPassed")].status', wide=True),
+        Column("Next", ".status.schedule.next", wide=True, description="When the schedule's next run is due."),
         Column("Message", '.status.conditions[?(@.type=="Ready")].message', wide=True),
         Column("Age", ".metadata.creationTimestamp", "date"),
     ),
@@ -65,6 +66,16 @@ KIND = Kind(
             "self.method == 'Group' || !has(self.column)",
             "split.column is for the method Group alone: leave it out, or split by Group",
             at=("spec", "data", "split"),
+        ),
+        Cel(
+            "has(self.estimator) != has(self.component)",
+            "a step is one thing: write either estimator or component",
+            at=("spec", "pipeline", "[]"),
+        ),
+        Cel(
+            "!has(self.component) || !has(self.parameters)",
+            "a component brings its own parameters: leave them out beside it",
+            at=("spec", "pipeline", "[]"),
         ),
         DEADLINE,
         *POD_LABELS,

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from merkhet.api.meta import Body
 from merkhet.contract import training as contract
+from merkhet.contract.features import ComponentUse
 from merkhet.contract.runs import Run
 from merkhet.kinds.apis import MODELTRAINING, MODELVERSION
+from merkhet.kinds.featureset.inputs import Versions
 from merkhet.kinds.kind import Setup
 from merkhet.kinds.modeltraining.observe import SHORT, Training
+from merkhet.kinds.modeltraining.types import Step
 from merkhet.kinds.modelversion.types import Gate, Record
 from merkhet.kinds.run import State
 from merkhet.kinds.runs import digest_of_means, run_of
@@ -20,8 +24,17 @@ ROLE = "train"
 REASON_LENGTH = 2048
 
 
-def job(training: Training, state: State, data: contract.DataVersion, means: manifests.Means, model: str) -> Body:
-    """The Job of a run on this version of the data."""
+@dataclass(frozen=True, slots=True)
+class Data:
+    """What a run learns from and by: the version whose rows these are, the joined ones, and the components."""
+
+    version: contract.DataVersion
+    joined: Versions = ()
+    components: tuple[ComponentUse, ...] = ()  # of the pipeline, in order
+
+
+def job(training: Training, state: State, data: Data, means: manifests.Means, model: str) -> Body:
+    """The Job of a run on these versions of the data."""
     run = run_of(MODELTRAINING.kind, training.meta, state, means.image)
     return manifests.job(
         name=state.job or "",
@@ -36,7 +49,7 @@ def job(training: Training, state: State, data: contract.DataVersion, means: man
     )
 
 
-def task(training: Training, run: Run, data: contract.DataVersion, model: str) -> contract.TrainingTask:
+def task(training: Training, run: Run, data: Data, model: str) -> contract.TrainingTask:
     """What the pod is asked."""
     spec = training.spec
     split = spec.data.split
@@ -46,22 +59,37 @@ def task(training: Training, run: Run, data: contract.DataVersion, model: str) -
         model=model,
         task=spec.task,
         positive=spec.positive,
-        data=data,
+        data=data.version,
+        joins=tuple(
+            contract.Join(
+                data=contract.DataVersion(feature_set=used.name, version=used.version, digest=used.digest),
+                by=join.by,
+                max_age_seconds=join.max_age_seconds(),
+            )
+            for join, used in zip(spec.data.join, data.joined, strict=True)
+        ),
         target=spec.data.target,
         exclude=spec.data.exclude,
         split=contract.Split(
             method=split.method, test_fraction=split.test_fraction, seed=split.seed, column=split.column
         ),
-        pipeline=tuple(
-            contract.Step(estimator=step.estimator, parameters=step.parameters, columns=step.chosen())
-            for step in spec.pipeline
-        ),
+        pipeline=tuple(_steps(spec.pipeline, data.components)),
         metrics=tuple(contract.MetricLimit(name=one.name, min=one.min, max=one.max) for one in spec.gates.metrics),
         max_parity_difference=spec.gates.parity.max_difference,
         author=spec.author,
         card={name: text for name, text in spec.card.body().items() if text},
         register_model=spec.register_model,
     )
+
+
+def _steps(pipeline: Sequence[Step], components: Sequence[ComponentUse]) -> Iterator[contract.Step]:
+    """The steps in order; those that are components by what is known of them."""
+    named = iter(components)
+    for step in pipeline:
+        if step.estimator is None:
+            yield contract.Step(component=next(named))
+        else:
+            yield contract.Step(estimator=step.estimator, parameters=step.parameters, columns=step.chosen())
 
 
 def version(record: Record, setup: Setup, *, automatic: bool) -> Body:

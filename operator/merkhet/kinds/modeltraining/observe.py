@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
-from merkhet.api.conditions import STALLED, Condition
-from merkhet.api.meta import Body
 from merkhet.contract.training import TrainingResult
-from merkhet.kinds import runs
-from merkhet.kinds.apis import FEATURESET, MODELTRAINING, MODELVERSION
-from merkhet.kinds.featureset.types import FeatureSetStatus
+from merkhet.kinds import components, runs
+from merkhet.kinds.apis import MODELTRAINING, MODELVERSION
+from merkhet.kinds.components import SeenComponent
+from merkhet.kinds.featureset.inputs import Known, Use, read, use_of, uses_of_joins
 from merkhet.kinds.history import cost
 from merkhet.kinds.kind import Resource, Setup, World
 from merkhet.kinds.modeltraining.types import ModelTrainingSpec, ModelTrainingStatus
@@ -23,20 +22,13 @@ Training = Resource[ModelTrainingSpec, ModelTrainingStatus]
 
 
 @dataclass(frozen=True, slots=True)
-class SeenFeatures:
-    """The FeatureSet that is learnt from. ``fault`` is why it is stalled."""
-
-    status: FeatureSetStatus
-    fault: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Seen:
     """What the world says."""
 
     setup: Setup
     runs: Evidence
-    features: SeenFeatures | None = None
+    features: Known = field(default_factory=dict)  # the FeatureSets that are learnt from
+    components: tuple[SeenComponent, ...] = ()  # that the pipeline names, in order
     result: TrainingResult | None = None  # of the last run, if that ended well
     record: Record | None = None  # of the version that the result is, unless it is an experiment
     spoilt: str = ""  # why there is no result although the run ended well
@@ -44,27 +36,26 @@ class Seen:
 
 
 async def observe(training: Training, world: World) -> Seen:
-    """Read its runs, its FeatureSet, and the version that the last run gave."""
+    """Read its runs, its FeatureSets, and the version that the last run gave."""
     meta = training.meta
     evidence = await runs.observe(meta, world, MODELTRAINING.kind, SHORT)
-    features = world.get(FEATURESET, meta.namespace, training.spec.data.feature_set.name)
+    features = read(uses_of(training), meta.namespace, world)
+    named = components.observe((step.component for step in training.spec.pipeline if step.component), meta, world)
+    seen = Seen(world.setup, evidence, features, named)
     try:
         result = _result(evidence)
         record = _record(result, world.setup)
     except ValueError as error:
-        return Seen(world.setup, evidence, _features(features), spoilt=f"the run's result is of no use: {error}")
+        return replace(seen, spoilt=f"the run's result is of no use: {error}")
     name = names.version(record.model, record.version) if record is not None else None
     registered = name is not None and world.get(MODELVERSION, meta.namespace, name) is not None
-    return Seen(world.setup, evidence, _features(features), result, record, registered=registered)
+    return replace(seen, result=result, record=record, registered=registered)
 
 
-def _features(body: Body | None) -> SeenFeatures | None:
-    if body is None:
-        return None
-    said = body.get("status") or {}
-    conditions = [Condition.model_validate(one) for one in said.get("conditions") or ()]
-    fault = next((one.message for one in conditions if one.type == STALLED and one.status == "True"), "")
-    return SeenFeatures(FeatureSetStatus.read(said), fault)
+def uses_of(training: Training) -> tuple[Use, ...]:
+    """The FeatureSets that are learnt from: the one whose rows these are, then the joined ones in order."""
+    data, home = training.spec.data, training.meta.namespace
+    return (use_of(data.feature_set, home), *uses_of_joins(data.join, home))
 
 
 def _result(evidence: Evidence) -> TrainingResult | None:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from itertools import chain
 
-from merkhet.contract.estimators import ALLOWED, unknown_estimator, unknown_parameters
+from merkhet.contract.estimators import ALLOWED
 from merkhet.contract.training import DataVersion
-from merkhet.kinds.featureset.types import FeatureSetStatus, FoundColumn, PublishedVersion
-from merkhet.kinds.modeltraining.observe import Seen, Training
+from merkhet.kinds import components
+from merkhet.kinds.featureset import inputs
+from merkhet.kinds.featureset.inputs import Versions, numbered, versions
+from merkhet.kinds.featureset.types import FoundColumn
+from merkhet.kinds.modeltraining.observe import Seen, Training, uses_of
 from merkhet.kinds.modeltraining.types import ModelTrainingSpec, Step
-from merkhet.kinds.run import Block
+from merkhet.kinds.run import Block, UsedFeatures
+from merkhet.kinds.steps import faults_of_estimator, faults_of_order
 
 PREDICTORS = {"Classification": "classifier", "Regression": "regressor"}
 NUMBERS = ("int", "uint", "float", "double", "decimal")
@@ -19,24 +24,31 @@ NUMBERS = ("int", "uint", "float", "double", "decimal")
 NO_CLASSES = ("date", "timestamp", "time")
 
 
-def block(training: Training, seen: Seen) -> Block | None:
+def block(training: Training, seen: Seen, now: datetime) -> Block | None:
     """The first thing that keeps a run from starting."""
-    found = chain(_faults_of_pipeline(training.spec), _faults_of_data(training, seen))
+    named = components.block(seen.components, training.meta, now, takes=("sklearn",), where="spec.pipeline")
+    found = chain(_faults_of_pipeline(training.spec), [named] if named else (), _faults_of_data(training, seen))
     return next(found, None)
 
 
 def data_version(training: Training, seen: Seen, remembered: int | None = None) -> DataVersion | None:
     """The version to learn from: the pinned one, the one that a run began with, or the latest."""
-    reference = training.spec.data.feature_set
-    if seen.features is None:
+    use, *_ = uses_of(training)
+    known = seen.features.get((use.namespace, use.name))
+    if known is None:
         return None
-    status = seen.features.status
-    chosen = _version(status, reference.version or remembered)
-    if chosen is None and reference.version is None:
-        chosen = status.latest
+    chosen = numbered(known.status, use.version or remembered)
+    if chosen is None and use.version is None:
+        chosen = known.status.latest
     if chosen is None:
         return None
-    return DataVersion(feature_set=reference.name, version=chosen.version, digest=chosen.digest)
+    return DataVersion(feature_set=use.name, version=chosen.version, digest=chosen.digest)
+
+
+def joined_versions(training: Training, seen: Seen, begun: Sequence[UsedFeatures] = ()) -> Versions | None:
+    """The versions to join, in order, chosen alike; None where one is not there."""
+    _, *joined = uses_of(training)
+    return versions(joined, seen.features, training.meta.namespace, begun)
 
 
 def _faults_of_pipeline(spec: ModelTrainingSpec) -> Iterator[Block]:
@@ -46,67 +58,41 @@ def _faults_of_pipeline(spec: ModelTrainingSpec) -> Iterator[Block]:
 
 def _faults_of_step(spec: ModelTrainingSpec, position: int, step: Step) -> Iterator[Block]:
     where = f"step {position} of spec.pipeline: "
-    if unknown := unknown_estimator(step.estimator):
-        yield Block("UnknownEstimator", where + unknown, stalls=True)
+    wanted, last = PREDICTORS[spec.task], position == len(spec.pipeline)
+    if step.estimator is None:
+        if last:
+            message = f"{where}a component prepares rows; the last step of a {spec.task} is a {wanted}: add one"
+            yield Block("NoPredictor", message, stalls=True)
         return
-    if unknown := unknown_parameters(step.estimator, step.parameters):
-        yield Block("UnknownParameter", where + unknown + _nearest_parameters(step), stalls=True)
-    kind, wanted = ALLOWED[step.estimator].kind, PREDICTORS[spec.task]
-    last = position == len(spec.pipeline)
-    yield from _faults_of_choice(spec, position, where)
+    yield from faults_of_estimator(where, step.estimator, step.parameters)
+    if step.estimator not in ALLOWED:
+        return
+    kind = ALLOWED[step.estimator].kind
+    if last and step.columns is not None:
+        message = f"{where}the last step predicts from all that comes out of the others: leave out its columns"
+        yield Block("InvalidPipeline", message, stalls=True)
+    yield from faults_of_order(where, spec.pipeline, position)
     if last and kind != wanted:
         message = f"{where}{step.estimator} is a {kind}; the last step of a {spec.task} is a {wanted}: add one"
         yield Block("NoPredictor", message, stalls=True)
-    if last and step.columns is not None:
-        message = f"{where}{step.estimator} predicts from all columns that the steps before it give: leave out columns"
-        yield Block("MisplacedColumns", message, stalls=True)
     if not last and kind != "transformer":
         message = f"{where}{step.estimator} is a {kind}; only the last step predicts: move it there or take it away"
         yield Block("MisplacedPredictor", message, stalls=True)
 
 
-def _faults_of_choice(spec: ModelTrainingSpec, position: int, where: str) -> Iterator[Block]:
-    if spec.pipeline[position - 1].columns is None:
-        return
-    if position == len(spec.pipeline):
-        message = f"{where}the last step predicts from all that comes out of the others: leave out its columns"
-        yield Block("InvalidPipeline", message, stalls=True)
-    if position > 1 and spec.pipeline[position - 2].columns is None:
-        message = f"{where}steps with columns come first, and step {position - 1} has none: put this one before it"
-        yield Block("InvalidPipeline", message, stalls=True)
-
-
-def _nearest_parameters(step: Step) -> str:
-    allowed = ALLOWED[step.estimator].parameters
-    unknown = sorted(set(step.parameters) - set(allowed))
-    near = sorted({match for name in unknown for match in difflib.get_close_matches(name, allowed, n=2)})
-    return f"; did you mean {' or '.join(near)}?" if near else ""
-
-
 def _faults_of_data(training: Training, seen: Seen) -> Iterator[Block]:
-    reference = training.spec.data.feature_set
-    where = f"FeatureSet {training.meta.namespace}/{reference.name}"
-    if seen.features is None:
-        yield Block("FeatureSetMissing", f"{where} does not exist; the run starts when it has a version")
+    uses = uses_of(training)
+    fault = inputs.block(uses, seen.features, training.meta.namespace)
+    if fault is not None:
+        yield fault
         return
-    status = seen.features.status
-    if status.latest is None:
-        yield _no_version(where, seen.features.fault)
-        return
-    if reference.version is not None and _version(status, reference.version) is None:
-        known = ", ".join(str(version.version) for version in status.versions)
-        message = f"{where} has no version {reference.version} that can be named; there are {known}: pin one of these"
-        yield Block("VersionMissing", message, stalls=True)
-        return
+    statuses = [seen.features[use.namespace, use.name].status for use in uses]
     # Columns are known of the latest version only; the pod checks an older one.
-    if reference.version in (None, status.latest.version):
-        yield from _faults_of_columns(training.spec, f"{where} version {status.latest.version}", status.columns)
-
-
-def _no_version(where: str, fault: str) -> Block:
-    if fault:
-        return Block("FeatureSetStalled", f"{where} has no version and is stalled: {fault}", stalls=True)
-    return Block("NoVersionYet", f"{where} has no version yet; the run starts when it has one")
+    latest = [status.latest.version if status.latest is not None else 0 for status in statuses]
+    if all(use.version in (None, number) for use, number in zip(uses, latest, strict=True)):
+        where = " and ".join(f"{use.words} version {number}" for use, number in zip(uses, latest, strict=True))
+        columns = [column for status in statuses for column in status.columns]
+        yield from _faults_of_columns(training.spec, where, columns if all(s.columns for s in statuses) else ())
 
 
 def _faults_of_columns(spec: ModelTrainingSpec, where: str, columns: Iterable[FoundColumn]) -> Iterator[Block]:
@@ -150,7 +136,3 @@ def _offered(name: str, known: Iterable[str]) -> str:
         return f"did you mean {' or '.join(near)}?"
     some = sorted(known)[:12]
     return f"it has {', '.join(some)}{' …' if len(list(known)) > len(some) else ''}"
-
-
-def _version(status: FeatureSetStatus, number: int | None) -> PublishedVersion | None:
-    return next((version for version in status.versions if version.version == number), None)

@@ -9,17 +9,19 @@ from pydantic import ValidationError
 
 from merkhet.api.conditions import Fact, ready
 from merkhet.api.meta import Body
-from merkhet.contract.runs import TASK_VARIABLE
+from merkhet.contract.features import FeaturesVersion
 from merkhet.contract.training import TrainingResult, TrainingTask
 from merkhet.kinds import runs
 from merkhet.kinds.apis import JOB, MODELVERSION
 from merkhet.kinds.common import problem_facts, short_figure
+from merkhet.kinds.components import remarks
+from merkhet.kinds.featureset.inputs import Versions, task_of, with_inputs
 from merkhet.kinds.history import priced, settled, spoilt, trimmed
 from merkhet.kinds.jobs import key_of
 from merkhet.kinds.kind import Live, Report
 from merkhet.kinds.modeltraining.children import all_passed
 from merkhet.kinds.modeltraining.observe import Seen, Training
-from merkhet.kinds.modeltraining.plan import block_of, model_of, state_of, wish_of
+from merkhet.kinds.modeltraining.plan import block_of, model_of, schedule_of, state_of, wish_of
 from merkhet.kinds.modeltraining.types import GateResult, MetricResult, ModelTrainingStatus
 from merkhet.kinds.run import RunEntry, State
 from merkhet.manifests import names
@@ -31,16 +33,18 @@ def report(training: Training, seen: Seen, live: Live, now: datetime) -> Report:
     """Status and conditions."""
     state = state_of(training, seen, now)
     status = _status(training, seen, live, state, now)
-    return Report(status, (*_facts(training, seen, status, state, live), _gates(status)))
+    return Report(status, (*_facts(training, seen, status, state, live, now=now), _gates(status)))
 
 
 def _status(training: Training, seen: Seen, live: Live, state: State, now: datetime) -> ModelTrainingStatus:
-    wish = wish_of(training, seen.setup)
+    wish = wish_of(training, seen.setup, now)
     history = runs.updated(training.status.runs, seen.runs, wish, state, now)
-    history = _with_data(
-        history, (*seen.runs.jobs, *(body for (kind, _), body in live.bodies.items() if kind == JOB.kind))
-    )
-    changes: dict[str, object] = {"observed_generation": training.meta.generation}
+    jobs = (*seen.runs.jobs, *(body for (kind, _), body in live.bodies.items() if kind == JOB.kind))
+    history = with_inputs(_with_data(history, jobs), jobs, _joined_by)
+    changes: dict[str, object] = {
+        "observed_generation": training.meta.generation,
+        "schedule": schedule_of(training, now),
+    }
     key = seen.runs.report.key if seen.runs.report is not None else ""
     if seen.spoilt:
         history = spoilt(history, key, seen.spoilt)
@@ -81,17 +85,20 @@ def _is_done(seen: Seen, live: Live) -> bool:
     return live.get(MODELVERSION, names.version(seen.record.model, seen.record.version)) is not None
 
 
-def _facts(training: Training, seen: Seen, status: ModelTrainingStatus, state: State, live: Live) -> tuple[Fact, ...]:
+def _facts(
+    training: Training, seen: Seen, status: ModelTrainingStatus, state: State, live: Live, *, now: datetime
+) -> tuple[Fact, ...]:
     subject = f"ModelTraining {training.meta.namespace}/{training.meta.name}"
     model = status.model or model_of(training)
     version = None if status.latest_version is None else names.version(model, status.latest_version)
     good = None if version is None else f"{version} stays as it is"
     said = problem_facts(live, still_ready=good) or runs.facts(
-        state, block_of(training, seen, state), subject=subject, suspended=training.spec.suspend, good=good
+        state, block_of(training, seen, state, now), subject=subject, suspended=training.spec.suspend, good=good
     )
     if said is not None:
         return said
     figure = f", {status.metrics[0].name} {status.metrics[0].value:.4g} on test rows" if status.metrics else ""
+    figure += remarks(seen.components)
     entry = next((one for one in status.runs if one.key == state.key), None)
     if entry is not None and entry.version is not None:
         how = "registered as Rejected" if any(gate.result == "Failed" for gate in status.gates) else "registered"
@@ -121,10 +128,13 @@ def _with_data(history: Iterable[RunEntry], jobs: Iterable[Body]) -> tuple[RunEn
 
 
 def _data_of(job: Body) -> int | None:
-    containers = (((job.get("spec") or {}).get("template") or {}).get("spec") or {}).get("containers") or ()
-    variables = (variable for container in containers for variable in container.get("env") or ())
-    text = next((variable.get("value", "") for variable in variables if variable["name"] == TASK_VARIABLE), "")
     try:
-        return TrainingTask.load(text).data.version
+        return TrainingTask.load(task_of(job)).data.version
     except ValidationError:
         return None
+
+
+def _joined_by(text: str) -> Versions:
+    """The versions that a task joins."""
+    joined = (join.data for join in TrainingTask.load(text).joins)
+    return tuple(FeaturesVersion(name=one.feature_set, version=one.version, digest=one.digest) for one in joined)

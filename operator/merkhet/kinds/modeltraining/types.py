@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, model_validator
 
 from merkhet.api.base import Part, StatusPart
-from merkhet.api.fields import AnyValue, ColumnName, Description, Duration, LongText, Name, Version
+from merkhet.api.fields import (
+    ColumnName,
+    Description,
+    Duration,
+    LongText,
+    Name,
+)
 from merkhet.contract.training import Columns
 from merkhet.kinds.common import PodTemplate, Resources
+from merkhet.kinds.references import ComponentReference, FeatureSetReference, Join
 from merkhet.kinds.run import RunEntry
+from merkhet.kinds.schedule import Schedule, ScheduleStatus, TimeZone
+from merkhet.kinds.steps import COLUMNS, ESTIMATOR, PARAMETERS, ColumnChoice, EstimatorPath, Parameters, chosen
 
 MAX_HISTORY = 20
-Word = Annotated[str, Field(max_length=128)]
 Text = Annotated[str, Field(max_length=1024)]
 # A boolean target is named by 1 or 0.
 Label = int | Annotated[str, Field(max_length=256)]
-
-
-class FeatureSetReference(Part):
-    """Which features."""
-
-    name: Name = Field(description="Name of a FeatureSet in this namespace.")
-    version: Version | None = Field(
-        default=None, description="Number of its version; left out: the latest when the run starts."
-    )
 
 
 class Split(Part):
@@ -45,6 +44,10 @@ class TrainingSource(Part):
     """What is learnt from."""
 
     feature_set: FeatureSetReference = Field(description="Which features.")
+    join: Annotated[tuple[Join, ...], Field(max_length=8)] = Field(
+        default=(),
+        description="FeatureSets whose columns are added to each row as they were known at the row's timestamp.",
+    )
     target: ColumnName = Field(description="The column to predict.")
     exclude: Annotated[tuple[ColumnName, ...], Field(max_length=1000)] = Field(
         default=(), description="Columns that are no features; entity and timestamp never are."
@@ -53,36 +56,27 @@ class TrainingSource(Part):
 
 
 class Step(Part):
-    """One step of the pipeline."""
+    """One step of the pipeline: an estimator, or a component of several."""
 
-    estimator: Annotated[str, Field(max_length=128, pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+$")] = (
-        Field(description="Import path of a scikit-learn estimator whose ONNX form is known to agree with it.")
-    )
-    parameters: Annotated[dict[Word, AnyValue], Field(max_length=64)] = Field(
-        default_factory=dict, description="Its parameters by scikit-learn's names; what is left out has its default."
-    )
-    columns: AnyValue = Field(
+    estimator: EstimatorPath | None = Field(default=None, description=ESTIMATOR)
+    parameters: Parameters = Field(default_factory=dict, description=PARAMETERS)
+    columns: ColumnChoice = Field(default=None, description=COLUMNS)
+    component: ComponentReference | None = Field(
         default=None,
-        description="Columns that the step takes: a list of names, or {type: numeric} or {type: categorical}; "
-        "left out: all. Steps with columns come first.",
+        description="A Component of scikit-learn's steps, instead of an estimator; it has its own columns.",
     )
 
-    @field_validator("columns")
-    @classmethod
-    def _is_a_choice(cls, value: Any) -> Any:
-        named = isinstance(value, list | tuple) and value and all(isinstance(name, str) for name in value)
-        typed = isinstance(value, dict) and value in ({"type": "numeric"}, {"type": "categorical"})
-        if value is not None and not named and not typed:
-            raise ValueError(f"columns is {value!r}; write a list of names, {{type: numeric}} or {{type: categorical}}")
-        return value
+    @model_validator(mode="after")
+    def _is_one_thing(self) -> Self:
+        if (self.estimator is None) is (self.component is None):
+            raise ValueError("a step is one thing: write either estimator or component")
+        if self.component is not None and (self.parameters or self.columns is not None):
+            raise ValueError("a component brings its own parameters and columns: leave them out beside it")
+        return self
 
     def chosen(self) -> Columns | None:
         """The columns as the pod is told them."""
-        if self.columns is None:
-            return None
-        if isinstance(self.columns, dict):
-            return Columns(type=self.columns["type"])
-        return Columns(names=tuple(self.columns))
+        return chosen(self.columns)
 
 
 class MetricGate(Part):
@@ -149,6 +143,12 @@ class ModelTrainingSpec(Part):
     register_model: bool = Field(
         default=True, alias="register", description="false: an experiment, reported and not registered."
     )
+    schedule: Schedule | None = Field(
+        default=None,
+        description="When to train again, as in crontab, on the latest version of the features; the latest missed run "
+        "is made up for. Left out: when the spec changes or the annotation merkhet.dev/run asks.",
+    )
+    time_zone: TimeZone = Field(default="UTC", description="The schedule's time zone, such as Europe/Paris.")
     suspend: bool = Field(default=False, description="Start nothing; what runs goes on.")
     deadline: Duration = Field(default="2h", description="How long a run may take over all its tries.")
     retries: int = Field(default=2, ge=0, le=10, description="How often a run is tried again after a failure.")
@@ -191,6 +191,7 @@ class ModelTrainingStatus(StatusPart):
     gates: Annotated[tuple[GateResult, ...], Field(max_length=64)] = Field(
         default=(), description="Gates of the last finished run."
     )
-    runs: Annotated[tuple[RunEntry, ...], Field(max_length=MAX_HISTORY + 2)] = Field(
+    schedule: ScheduleStatus | None = Field(default=None, description="What is known of the schedule.")
+    runs: Annotated[tuple[RunEntry, ...], Field(max_length=MAX_HISTORY + 3)] = Field(
         default=(), description="The last runs, newest first."
     )

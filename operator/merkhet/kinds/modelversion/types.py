@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from merkhet.api.base import Part, StatusPart
-from merkhet.api.fields import AnyValue, ColumnName, Digest, Name, Version, VersionName
+from merkhet.api.fields import AnyValue, ColumnName, ComponentVersion, Digest, Name, Version, VersionName
 from merkhet.contract import training as contract
 
 Word = Annotated[str, Field(max_length=128)]
@@ -81,6 +81,14 @@ class DataVersion(Part):
     digest: Digest = Field(description="SHA-256 of the version's manifest.")
 
 
+class UsedComponent(Part):
+    """A component that the model was made with."""
+
+    name: Name = Field(description="Its name.")
+    version: ComponentVersion = Field(description="Its version.")
+    digest: Digest = Field(description="SHA-256 of what it is.")
+
+
 class Lineage(Part):
     """Where the model comes from."""
 
@@ -89,6 +97,9 @@ class Lineage(Part):
     )
     data: Annotated[tuple[DataVersion, ...], Field(max_length=64)] = Field(
         default=(), description="The data it was trained on."
+    )
+    components: Annotated[tuple[UsedComponent, ...], Field(max_length=16)] = Field(
+        default=(), description="The components of its pipeline."
     )
     image: Line = Field(default="", description="Container image that trained it.")
     packages: Annotated[dict[str, Word], Field(max_length=64)] = Field(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from merkhet.api.meta import Body
-from merkhet.kinds.apis import CLAIM, CONFIGMAP, STATEFULSET
+from merkhet.kinds.apis import CLAIM, COMPONENT, CONFIGMAP, FEATURESET, MODELTRAINING, MODELVERSION, STATEFULSET
 from merkhet.kinds.kind import Kind
+from merkhet.kinds.namespacestore import sharing
 from merkhet.kinds.namespacestore.observe import observe
 from merkhet.kinds.namespacestore.plan import plan
 from merkhet.kinds.namespacestore.report import report
@@ -28,8 +29,8 @@ KIND = Kind(
     observe=observe,
     plan=plan,
     report=report,
-    children=(CLAIM, STATEFULSET),
-    reads=(CLAIM,),
+    children=(CLAIM, STATEFULSET, *sharing.CHILDREN),
+    reads=(CLAIM, FEATURESET, COMPONENT, MODELTRAINING, MODELVERSION),
     custom=False,
     selects=stands_for_a_store,
 )

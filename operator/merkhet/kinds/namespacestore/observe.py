@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from merkhet.api.meta import Body
-from merkhet.kinds.apis import CLAIM
+from merkhet.kinds.apis import CLAIM, CONFIGMAP
 from merkhet.kinds.kind import Resource, Setup, World
+from merkhet.kinds.namespacestore.living import KINDS, Objects
 from merkhet.kinds.namespacestore.types import StoreSpec, StoreStatus
 from merkhet.manifests import names
 
@@ -19,8 +20,16 @@ class Seen:
 
     setup: Setup
     claim: Body | None
+    objects: Objects  # all that keeps something in the store
+    living: Body | None  # the list of them as it was written last
 
 
 async def observe(store: NamespaceStore, world: World) -> Seen:
-    """Read the claim: it has no owner, so that this alone lets a deleted one be made again."""
-    return Seen(world.setup, world.get(CLAIM, store.meta.namespace, names.STORE))
+    """Read the claim: it has no owner, so that this alone lets a deleted one be made again; and who lives here."""
+    namespace = store.meta.namespace
+    return Seen(
+        world.setup,
+        world.get(CLAIM, namespace, names.STORE),
+        {api: tuple(world.select(api, namespace, {})) for api in KINDS},
+        world.get(CONFIGMAP, namespace, names.LIVE),
+    )

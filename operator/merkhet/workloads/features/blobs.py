@@ -1,27 +1,25 @@
-"""Rows as parquet blobs in the store: the same rows give the same bytes and the same digest."""
+"""Rows as parquet blobs in the store, in the order they come in; the same rows give the same digest."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import chain, islice
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from merkhet.contract.base import canonical
 from merkhet.contract.features import Blob, Column
 from merkhet.store.port import Store
+from merkhet.workloads.features.digest import TableDigest
 from merkhet.workloads.run import Progress, RefusedForNow
 
 BLOB_ROWS = 1_000_000
 GROUP_ROWS = 100_000
 GROUP_VALUES = 1_000_000  # a row group of many columns has fewer rows; measured: four times as much costs 100 MB
+UNDER_WAY = 2  # row groups that wait for their thread
 # Fixed, because each of them changes the bytes.
 PARQUET = {
     "compression": "zstd",
@@ -29,6 +27,8 @@ PARQUET = {
     "version": "2.6",
     "data_page_version": "1.0",
     "use_dictionary": True,
+    # A column of many different values gives up its dictionary early; measured: four times as fast, and smaller.
+    "dictionary_pagesize_limit": 16 * 1024,
     "write_statistics": True,
     "store_schema": False,
 }
@@ -36,38 +36,134 @@ PARQUET = {
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What was written, and the digest of its columns and values, which no library's version changes."""
+    """What was written, and the digest of its columns and rows, which neither order nor a library's version changes."""
 
     digest: str
     rows: int
     columns: tuple[Column, ...]
     blobs: tuple[Blob, ...]
+    keys_may_repeat: bool = False  # False is certain
 
 
 def write(
-    pieces: Iterable[pa.Table], columns: tuple[Column, ...], store: Store, scratch: Path, progress: Progress
+    pieces: Iterable[pa.Table],
+    columns: tuple[Column, ...],
+    store: Store,
+    scratch: Path,
+    progress: Progress,
+    *,
+    keys: Collection[str] = (),
 ) -> Written:
-    """Store the rows; raises ``RefusedForNow`` where there is none."""
-    contents = [_Content(column) for column in columns]
-    blobs: list[Blob] = []
-    rows = 0
+    """Store the rows; raises ``RefusedForNow`` where there is none.
+
+    While the database makes the next rows, one thread writes the last ones, another digests them, and a third puts
+    the files that are whole into the store.
+    """
+    digest = TableDigest(columns, keys)
     size = group_rows(len(columns))
-    for part in _parts(_groups(pieces, size), groups=BLOB_ROWS // size):
-        file = scratch / "part.parquet"
-        written = _write(part, file, contents)
-        rows += written
-        blobs.append(Blob(digest=store.add(file), size=file.stat().st_size, rows=written))
-        file.unlink()
-        progress(f"written {rows:,} rows")
-    if not rows:
+    with ThreadPoolExecutor(1) as writing, ThreadPoolExecutor(1) as digesting, ThreadPoolExecutor(1) as storing:
+        parts = _Parts(_Shelf(store, progress, storing), scratch, groups=BLOB_ROWS // size)
+        line = _Line(parts, digest, writing, digesting)
+        for group in _groups(pieces, size):
+            line.take(group)
+        blobs = line.end()
+    if not digest.rows:
         raise RefusedForNow("the query gives no row; look at its sources and conditions", reason="NoRows")
-    described = [[content.column.name, content.column.type, *content.digests()] for content in contents]
     return Written(
-        digest=f"sha256:{hashlib.sha256(canonical(described).encode()).hexdigest()}",
-        rows=rows,
-        columns=tuple(content.column.model_copy(update={"missing": content.missing}) for content in contents),
+        digest=digest.hexdigest(),
+        rows=digest.rows,
+        columns=tuple(
+            column.model_copy(update={"missing": missing})
+            for column, missing in zip(columns, digest.missing, strict=True)
+        ),
         blobs=tuple(blobs),
+        keys_may_repeat=digest.keys_may_repeat(),
     )
+
+
+class _Shelf:
+    """The blobs, in the order in which they were given."""
+
+    def __init__(self, store: Store, progress: Progress, storing: Executor) -> None:
+        self._store, self._progress, self._storing = store, progress, storing
+        self._blobs: list[Future[Blob]] = []
+        self._rows = 0
+
+    def take(self, file: Path, rows: int) -> None:
+        """Store a file, which is then gone, while others are written; wait where the one before is not there yet."""
+        if self._blobs:
+            self._blobs[-1].result()
+        self._blobs.append(self._storing.submit(self._kept, file, rows))
+
+    def blobs(self) -> list[Blob]:
+        """All that were taken."""
+        return [blob.result() for blob in self._blobs]
+
+    def _kept(self, file: Path, rows: int) -> Blob:
+        blob = Blob(digest=self._store.add(file), size=file.stat().st_size, rows=rows)
+        file.unlink()
+        self._rows += rows
+        self._progress(f"written {self._rows:,} rows")
+        return blob
+
+
+class _Parts:
+    """The parquet files, one after the other; used by one thread."""
+
+    def __init__(self, shelf: _Shelf, scratch: Path, *, groups: int) -> None:
+        self.shelf = shelf
+        self._scratch, self._most = scratch, groups
+        self._writer: pq.ParquetWriter | None = None
+        self._number = self._groups = self._rows = 0
+
+    def write(self, group: pa.Table) -> None:
+        """The next row group."""
+        if self._writer is None:
+            self._writer = pq.ParquetWriter(self._file, group.schema, **PARQUET)
+        self._writer.write_table(group, row_group_size=group.num_rows)
+        self._groups += 1
+        self._rows += group.num_rows
+        if self._groups == self._most:
+            self.end()
+
+    def end(self) -> None:
+        """Make a blob of what is written."""
+        if self._writer is None:
+            return
+        self._writer.close()
+        self.shelf.take(self._file, self._rows)
+        self._writer, self._groups, self._rows = None, 0, 0
+        self._number += 1
+
+    @property
+    def _file(self) -> Path:
+        return self._scratch / f"part-{self._number}.parquet"
+
+
+class _Line:
+    """Row groups on their way through both threads, a few at a time."""
+
+    def __init__(self, parts: _Parts, digest: TableDigest, writing: Executor, digesting: Executor) -> None:
+        self._parts, self._digest, self._writing, self._digesting = parts, digest, writing, digesting
+        self._under_way: deque[tuple[Future[None], Future[None]]] = deque()
+
+    def take(self, group: pa.Table) -> None:
+        """Send a group on its way, and wait while there are too many."""
+        sent = self._writing.submit(self._parts.write, group), self._digesting.submit(self._digest.take, group)
+        self._under_way.append(sent)
+        while len(self._under_way) > UNDER_WAY:
+            self._arrived()
+
+    def end(self) -> list[Blob]:
+        """Wait for all, and give the blobs."""
+        while self._under_way:
+            self._arrived()
+        self._writing.submit(self._parts.end).result()
+        return self._parts.shelf.blobs()
+
+    def _arrived(self) -> None:
+        for future in self._under_way.popleft():
+            future.result()
 
 
 def group_rows(columns: int) -> int:
@@ -88,65 +184,3 @@ def _groups(pieces: Iterable[pa.Table], size: int) -> Iterator[pa.Table]:
             held, count = [table.slice(size)], count - size
     if count:
         yield pa.concat_tables(held).combine_chunks()
-
-
-def _parts(tables: Iterator[pa.Table], groups: int) -> Iterator[Iterator[pa.Table]]:
-    """The row groups of one blob after another; each part must be used up before the next is asked for."""
-    for first in tables:
-        yield chain((first,), islice(tables, groups - 1))
-
-
-def _write(groups: Iterator[pa.Table], file: Path, contents: list[_Content]) -> int:
-    """One parquet file, and how many rows it has."""
-    first = next(groups)
-    rows = 0
-    with pq.ParquetWriter(file, first.schema, **PARQUET) as writer:
-        for group in chain((first,), groups):
-            writer.write_table(group, row_group_size=group.num_rows)
-            for content, values in zip(contents, group.columns, strict=True):
-                content.take(values.combine_chunks())
-            rows += group.num_rows
-    return rows
-
-
-class _Content:
-    """The digest and the missing values of a column as it passes, in whatever pieces."""
-
-    def __init__(self, column: Column) -> None:
-        self.column = column
-        self.missing = 0
-        self._present, self._lengths, self._values = hashlib.sha256(), hashlib.sha256(), hashlib.sha256()
-
-    def take(self, values: Any) -> None:
-        """Take the next values, an Arrow array."""
-        array = values.chunk(0) if isinstance(values, pa.ChunkedArray) else values
-        self._present.update(_bytes(pc.is_valid(array)))
-        self.missing += array.null_count
-        if pa.types.is_string(array.type) or pa.types.is_large_string(array.type):
-            text = pc.fill_null(array, "").cast(pa.large_string())
-            self._lengths.update(_bytes(pc.binary_length(text)))
-            self._values.update(_text(text))
-            return
-        if pa.types.is_temporal(array.type):
-            array = array.view(pa.int32() if pa.types.is_date32(array.type) else pa.int64())
-        numbers = np.array(pc.fill_null(array, False if pa.types.is_boolean(array.type) else 0))
-        if pa.types.is_floating(array.type):
-            missing = np.isnan(numbers)
-            self.missing += int(missing.sum())
-            numbers[missing] = np.nan  # of the many bit patterns of NaN, one
-        self._values.update(numbers.tobytes())
-
-    def digests(self) -> tuple[str, str, str]:
-        """Which values are present, how long texts are, and the values."""
-        return self._present.hexdigest(), self._lengths.hexdigest(), self._values.hexdigest()
-
-
-def _bytes(array: Any) -> bytes:
-    return bytes(np.asarray(array).tobytes())
-
-
-def _text(array: Any) -> memoryview:
-    """The characters of an Arrow large_string array without missing values, one after the other."""
-    _, offsets, characters = array.buffers()
-    ends = np.frombuffer(offsets, dtype=np.int64)[array.offset : array.offset + len(array) + 1]
-    return memoryview(characters or b"")[ends[0] : ends[-1]]

@@ -7,8 +7,8 @@ cannot, stop the run and name the column. The one exception is a float64 that so
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from merkhet.contract.features import Column, ColumnContract, FeaturesTask
 from merkhet.errors import Refused
@@ -46,10 +46,12 @@ TIMES = {"date", "timestamp"}
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """The SQL that gives the rows in their order, and the columns it gives."""
+    """The SQL that gives the rows as they come, and in an order of their own; and the columns it gives."""
 
     sql: str
+    ordered: str
     columns: tuple[Column, ...]
+    failing: Mapping[str, str] = field(default_factory=dict)  # SQL of whether a row's value cannot be cast, by column
 
 
 def select(task: FeaturesTask, found: Sequence[tuple[str, str]]) -> Selected:
@@ -57,21 +59,28 @@ def select(task: FeaturesTask, found: Sequence[tuple[str, str]]) -> Selected:
     names = [name for name, _ in found]
     _see_names(task, names)
     wanted = {column.name: column for column in task.columns}
-    columns, expressions = [], []
+    columns, expressions, failing = [], [], {}
     for name, kind in found:
         said = wanted.get(name, ColumnContract(name=name))
         kept = said.type or _inferred(name, kind)
         columns.append(Column(name=name, type=kept, personal=said.personal, description=said.description))
-        expressions.append(f"{_cast(name, kind, kept, personal=said.personal)} as {quoted(name)}")
-    _see_timestamp(task, columns)
-    # Sorted by all columns, the same rows are the same bytes, whatever the order and number of threads they came by.
+        conversion = _conversion_to(kept, name, kind)
+        value = conversion.value
+        if conversion.fails:
+            failing[name] = f"{quoted(name)} is not null and ({conversion.fails})"
+            complaint = _complaint(name, _inferred(name, kind), kept, personal=said.personal)
+            value = f"case when {failing[name]} then error({complaint}) else {value} end"
+        expressions.append(f"{value} as {quoted(name)}")
+    _see_times(task, columns)
+    sql = f"select {', '.join(expressions)} from {quoted(RESULT)}"  # noqa: S608 - quoted
     keys = [name for name in (*task.entity, task.timestamp) if name is not None]
     order = ", ".join(quoted(name) for name in dict.fromkeys([*keys, *names]))
-    sql = f"select * from (select {', '.join(expressions)} from {quoted(RESULT)}) order by {order}"  # noqa: S608 - quoted
-    return Selected(sql, tuple(columns))
+    ordered = f"select * from ({sql}) order by {order}"  # noqa: S608 - quoted
+    return Selected(sql, ordered, tuple(columns), failing)
 
 
-def _see_names(task: FeaturesTask, names: Sequence[str]) -> None:
+def see_names_differ(names: Sequence[str]) -> None:
+    """Refuse columns of one name."""
     twice = [name for name, count in Counter(name.lower() for name in names).items() if count > 1]
     if twice:
         raise RefusedForNow(
@@ -79,9 +88,14 @@ def _see_names(task: FeaturesTask, names: Sequence[str]) -> None:
             "name them apart with `as`",
             reason="DuplicateColumn",
         )
+
+
+def _see_names(task: FeaturesTask, names: Sequence[str]) -> None:
+    see_names_differ(names)
     asked = [
         *((name, "`entity`") for name in task.entity),
         *((name, "`timestamp`") for name in (task.timestamp,) if name is not None),
+        *((name, "`arrival`") for name in (task.arrival,) if name is not None),
         *((column.name, "`columns`") for column in task.columns),
     ]
     for name, where in asked:
@@ -94,11 +108,12 @@ def _see_names(task: FeaturesTask, names: Sequence[str]) -> None:
             )
 
 
-def _see_timestamp(task: FeaturesTask, columns: Sequence[Column]) -> None:
+def _see_times(task: FeaturesTask, columns: Sequence[Column]) -> None:
+    what = {task.arrival: "arrival", task.timestamp: "timestamp"}
     for column in columns:
-        if column.name == task.timestamp and column.type not in TIMES:
+        if column.name in what and column.type not in TIMES:
             raise RefusedForNow(
-                f"column {column.name}, the `timestamp`, is {column.type}; wanted timestamp or date: "
+                f"column {column.name}, the `{what[column.name]}`, is {column.type}; wanted timestamp or date: "
                 f"declare {{name: {column.name}, type: timestamp}} in `columns`",
                 reason="ColumnMismatch",
             )
@@ -116,31 +131,27 @@ def _inferred(name: str, kind: str) -> str:
     return kept
 
 
-def _cast(name: str, kind: str, wanted: str, *, personal: bool) -> str:
-    """SQL that gives the column as wanted, or stops at the first value that cannot be."""
+def _conversion_to(wanted: str, name: str, kind: str) -> _Conversion:
+    """How a column becomes what is wanted; raises ``Refused`` where it cannot whatever its values are."""
     column = quoted(name)
     if wanted not in TYPES:
         raise Refused(f"column {name}: there is no type {wanted}; it is one of {', '.join(TYPES)}")
     # Nought has one sign, for the same rows to be the same bytes.
     unsigned = f" + 0::{TYPES[wanted]}" if wanted in FLOATS else ""
     if WORDS.get(kind) == wanted:
-        return column + unsigned
+        return _Conversion(column + unsigned, "")
     source = _inferred(name, kind)
     conversion = _conversion(column, kind, source, wanted)
     if conversion is None:
         raise RefusedForNow(
             f"column {name} is {source}, wanted {wanted}: cast it in the query", reason="ColumnMismatch"
         )
-    complaint = _complaint(name, source, wanted, personal=personal)
-    return (
-        f"case when {column} is not null and ({conversion.fails}) then error({complaint}) "
-        f"else {conversion.value}{unsigned} end"
-    )
+    return _Conversion(conversion.value + unsigned, conversion.fails)
 
 
 @dataclass(frozen=True, slots=True)
 class _Conversion:
-    """SQL of the converted value, and of whether that has lost something."""
+    """SQL of the converted value, and of whether that has lost something; empty where nothing can be lost."""
 
     value: str
     fails: str

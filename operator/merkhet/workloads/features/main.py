@@ -8,14 +8,19 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 
-from merkhet.contract.features import CheckedRule, FeaturesManifest, FeaturesResult, FeaturesTask
+from merkhet.contract.features import CheckedBias, CheckedRule, FeaturesManifest, FeaturesResult, FeaturesTask
 from merkhet.errors import Refused
 from merkhet.store import claims, paths
 from merkhet.store.port import Store
 from merkhet.workloads import cgroup, run
-from merkhet.workloads.features import rows, tables
+from merkhet.workloads.features import online, rows, steps, tables
+from merkhet.workloads.features.bias import Comparer, is_beyond
 from merkhet.workloads.features.blobs import Written, write
 from merkhet.workloads.features.contract import select
+from merkhet.workloads.features.duplicates import see_once_each, unique_keys
+from merkhet.workloads.features.imports import Imports, lineage, marked, take
+from merkhet.workloads.features.pointintime import add_joins
+from merkhet.workloads.features.profile import Profiler
 from merkhet.workloads.features.quality import Checker
 from merkhet.workloads.features.sources import locate
 from merkhet.workloads.features.versions import manifest_at, published_numbers
@@ -38,27 +43,58 @@ def make_version(
     """Materialise the rows, and publish them where they differ from the latest version's and no rule blocks them."""
     scratch = places.scratch / f"features-{uuid.uuid4().hex}"
     scratch.mkdir(parents=True)
-    telling = tables.Telling(places.store, personal=any(column.personal for column in task.columns))
     try:
-        return _publish(task, *_materialise(Checker(task, scratch, telling, now), store, progress), store, progress)
+        imports = take(task, store, progress)
+        task = marked(steps.pinned(task, store), imports, [*task.entity, task.timestamp or ""])
+        personal = bool(imports.personal) or any(column.personal for column in task.columns)
+        telling = tables.Telling(places.store, personal=personal)
+        written, findings, bias = _materialise(Checker(task, scratch, telling, now), imports, store, progress)
+        profiler = Profiler(scratch, telling, quality=findings, bias=bias, of=written.digest)
+        desk = online.Desk(store, scratch, telling, progress)
+        online.check(task, written.columns, written.blobs, desk)
+        return online.offer(task, _publish(task, written, profiler, store, progress), desk)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _materialise(checker: Checker, store: Store, progress: Progress) -> tuple[Written, Findings]:
+def _materialise(
+    checker: Checker, imports: Imports, store: Store, progress: Progress
+) -> tuple[Written, Findings, CheckedBias | None]:
     task, scratch, telling = checker.task, checker.scratch, checker.telling
     progress(f"reading {len(task.sources)} source{'s' if len(task.sources) > 1 else ''}")
-    found = [locate(source, telling.store_root, scratch, progress) for source in task.sources]
-    with tables.database(found, cgroup.limits(), scratch, telling) as database:
+    found = [
+        locate(source, telling.store_root, scratch, progress) for source in task.sources if source.features is None
+    ]
+    components = steps.resolve(task.components, store)
+    room = steps.Room(store, scratch, cgroup.limits(), telling.personal, progress)
+    sources = [*found, *imports.located()]
+    with tables.database(sources, room.limits, scratch, telling, later=[room.file]) as database:
+        components.define(database)
         statement = database.statement(task.query or _only_source(task))
-        wanted = select(task, database.columns_of(statement))
+        statement = add_joins(statement, task.timestamp, imports.joins, database)
+        statement = components.transform(statement, database, room)
+        columns = database.columns_of(statement)
+        wanted = select(marked(task, imports, [name for name, _ in columns]), columns)
         checks = checker.prepare(wanted.columns)
+        comparer = Comparer(task, scratch, telling)
+        comparison = comparer.prepare(wanted.columns)
         progress("running the query")
-        written = write(database.rows(statement, wanted.sql), wanted.columns, store, scratch, progress)
-    if not checks:
-        return written, None
-    progress(f"checking {len(checks)} quality rule{'s' if len(checks) > 1 else ''}")
-    return written, tuple(checker.judge(checks, written.columns, [store.fetch(blob.digest) for blob in written.blobs]))
+        # The same input is to give the same bytes; what only selects does so by itself, and is quicker unsorted.
+        sql = wanted.sql if database.keeps_order(statement) else wanted.ordered
+        pieces = database.rows(statement, sql, wanted.failing)
+        written = write(pieces, wanted.columns, store, scratch, progress, keys=unique_keys(task))
+    files = [store.fetch(blob.digest) for blob in written.blobs]
+    if written.keys_may_repeat:
+        see_once_each(task, written.columns, files, scratch, telling)
+    findings = None
+    if checks:
+        progress(f"checking {len(checks)} quality rule{'s' if len(checks) > 1 else ''}")
+        findings = tuple(checker.judge(checks, written.columns, files))
+    # Rows that are kept back as they are wrong say nothing of people.
+    if comparison is None or _breaks_quality(task, findings):
+        return written, findings, None
+    progress("comparing groups")
+    return written, findings, comparer.judge(comparison, written.columns, files)
 
 
 def _only_source(task: FeaturesTask) -> str:
@@ -71,32 +107,43 @@ def _only_source(task: FeaturesTask) -> str:
 
 
 def _publish(
-    task: FeaturesTask, written: Written, findings: Findings, store: Store, progress: Progress
+    task: FeaturesTask, written: Written, profiler: Profiler, store: Store, progress: Progress
 ) -> FeaturesResult:
     folder = paths.feature_sets(task.feature_set)
     claimed = claims.number_of(store, folder, task.run.key)
     published = published_numbers(store, task.feature_set)
     # What an earlier try of this run published before it died stays, however old its newest row is by now.
-    if claimed not in published and _is_blocked(task, findings):
-        progress("a quality rule does not hold: the rows are not published")
-        return FeaturesResult(rows=written.rows, columns=written.columns, created=_now(), quality=findings)
+    broken = _breaks_quality(task, profiler.quality)
+    if claimed not in published and (broken or is_beyond(task.bias, profiler.bias)):
+        progress(f"a {'quality rule' if broken else 'limit on bias'} does not hold: the rows are not published")
+        return FeaturesResult(
+            rows=written.rows,
+            columns=written.columns,
+            created=_now(),
+            quality=profiler.quality,
+            bias=profiler.bias,
+        )
     if claimed is None:
         latest = next(iter(published), None)
         if latest is not None:
             manifest = manifest_at(store, task.feature_set, latest)
             if manifest == _manifest(task, written, latest, manifest):
                 progress(f"the rows are those of version {latest}")
-                return _result(manifest, store, findings, unchanged=True)
+                profile = profiler.keep(manifest, store, progress)
+                return _result(manifest, store, profiler, profile, unchanged=True)
         claimed = claims.claim_number(store, folder, task.run.key)
-    progress(f"publishing version {claimed}")
-    manifest = _manifest(task, written, claimed)
-    store.add(manifest.dump().encode())
-    store.create(paths.feature_manifest(task.feature_set, claimed), manifest.dump().encode())
+    if claimed not in published:
+        manifest = _manifest(task, written, claimed)
+        profiler.keep(manifest, store, progress)
+        progress(f"publishing version {claimed}")
+        store.add(manifest.dump().encode())
+        store.create(paths.feature_manifest(task.feature_set, claimed), manifest.dump().encode())
     # An earlier try of this run may have published before it died: what stands there holds.
-    return _result(manifest_at(store, task.feature_set, claimed), store, findings, unchanged=False)
+    manifest = manifest_at(store, task.feature_set, claimed)
+    return _result(manifest, store, profiler, profiler.keep(manifest, store, progress), unchanged=False)
 
 
-def _is_blocked(task: FeaturesTask, findings: Findings) -> bool:
+def _breaks_quality(task: FeaturesTask, findings: Findings) -> bool:
     blocks = task.quality is not None and task.quality.on_failure == "Block"
     return blocks and not all(rule.passed for rule in findings or ())
 
@@ -117,11 +164,17 @@ def _manifest(
         columns=written.columns,
         entity=task.entity,
         timestamp=task.timestamp,
+        arrival=task.arrival,
         blobs=blobs,
+        # The same rows are the same version, whatever versions they were made from.
+        inputs=lineage(task) if same is None else same.inputs,
+        components=task.components if same is None else same.components,
     )
 
 
-def _result(manifest: FeaturesManifest, store: Store, findings: Findings, *, unchanged: bool) -> FeaturesResult:
+def _result(
+    manifest: FeaturesManifest, store: Store, profiler: Profiler, profile: str, *, unchanged: bool
+) -> FeaturesResult:
     return FeaturesResult(
         number=manifest.number,
         digest=store.add(manifest.dump().encode()),
@@ -129,7 +182,10 @@ def _result(manifest: FeaturesManifest, store: Store, findings: Findings, *, unc
         columns=manifest.columns,
         created=_now(),
         unchanged=unchanged,
-        quality=findings,
+        quality=profiler.quality,
+        bias=profiler.bias,
+        profile=profile,
+        components=manifest.components,
     )
 
 

@@ -176,11 +176,11 @@ def _newest(task: FeaturesTask) -> str:
 
 def _row(figures: Sequence[str], columns: Sequence[Column], database: Database) -> tuple[Any, ...]:
     """The figures of the table."""
-    query = f"select {', '.join(figures)} from {_relation(columns)}"  # noqa: S608 - quoted, and nothing else is there
+    query = f"select {', '.join(figures)} from {relation(columns)}"  # noqa: S608 - quoted, and nothing else is there
     return tuple(database.connection.execute(query).fetchone())
 
 
-def _relation(columns: Sequence[Column]) -> str:
+def relation(columns: Sequence[Column]) -> str:
     """The finished table with NaN as what it means."""
     names = [quoted(column.name) for column in columns if column.type in FLOATS]
     numbers = ", ".join(f"case when not isnan({name}) then {name} end as {name}" for name in names)
@@ -202,7 +202,7 @@ def _try(check: Check, columns: Sequence[Column], database: Database) -> None:
 
 def _see_condition(check: Check, columns: Sequence[Column], database: Database) -> None:
     """A number would count as true where it is not nought; what is meant is a condition."""
-    query = f"describe select (\n{check.rule.expression}\n) from {_relation(columns)}"  # noqa: S608 - one expression
+    query = f"describe select (\n{check.rule.expression}\n) from {relation(columns)}"  # noqa: S608 - one expression
     kinds = [str(kind) for _, kind, *_ in database.connection.execute(query).fetchall()]
     if kinds != ["BOOLEAN"]:
         message = f"{check.where} gives {', '.join(kinds)}; wanted a condition, which is true or false"

@@ -1,4 +1,4 @@
-"""Where the files of a source are: in the store by path or glob, or fetched over https."""
+"""Where the files of a source are: in the store by path or glob, or fetched from a bucket or over https."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from merkhet.contract.features import Source
 from merkhet.errors import InvalidSpec, Missing, Refused
 from merkhet.store import paths
+from merkhet.workloads.features.bucket import fetch
 from merkhet.workloads.features.download import download
 from merkhet.workloads.run import Progress, RefusedForNow
 
@@ -41,16 +42,19 @@ class Located:
 
 def locate(source: Source, store_root: Path, scratch: Path, progress: Progress) -> Located:
     """Find or fetch the files and see that they look like what they are said to be; raises ``Refused``, ``Missing``."""
-    scheme = urlsplit(source.uri).scheme
+    uri = source.uri or ""
+    scheme = urlsplit(uri).scheme
     if scheme == "store":
         files = _in_store(source, store_root)
     elif scheme == "https":
-        files = [download(source.uri, scratch / f"{source.name}{_ending(source.uri)}", progress, name=source.name)]
+        files = [download(uri, scratch / f"{source.name}{_ending(uri)}", progress, name=source.name)]
+    elif scheme == "s3":
+        files = fetch(source, scratch, progress)
     else:
         raise Refused(
-            f"source {source.name}: {source.uri} begins with {scheme or 'no scheme'}; use store:// or https://"
+            f"source {source.name}: {uri} begins with {scheme or 'no scheme'}; use store://, s3:// or https://"
         )
-    found = Located(source.name, source.uri, source.format or _format(source, files), tuple(files))
+    found = Located(source.name, uri, source.format or _format(source, files), tuple(files))
     if found.format == "parquet":
         _see_parquet(found, store_root)
     return found
@@ -58,7 +62,7 @@ def locate(source: Source, store_root: Path, scratch: Path, progress: Progress) 
 
 def _in_store(source: Source, root: Path) -> list[Path]:
     try:
-        pattern = paths.raw(source.uri)
+        pattern = paths.raw(source.uri or "")
     except InvalidSpec as error:
         raise Refused(f"source {source.name}: {error}") from error
     raw = (root / paths.RAW).resolve()
@@ -113,7 +117,7 @@ def _see_parquet(source: Located, root: Path) -> None:
             head = content.read(24)
             content.seek(max(0, file.stat().st_size - 4))
             tail = content.read()
-        where = source.uri if source.uri.startswith("https:") else _address(file, root)
+        where = _address(file, root) if source.uri.startswith(paths.SCHEME) else source.uri
         if not head.startswith(PARQUET_MAGIC):
             raise RefusedForNow(
                 f"source {source.name}: {where} is no parquet file: it begins with {head!r}, wanted {PARQUET_MAGIC!r}; "

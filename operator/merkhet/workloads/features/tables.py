@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ import pyarrow as pa
 from merkhet.errors import MerkhetError, Refused, Unavailable
 from merkhet.store import paths
 from merkhet.workloads.cgroup import Limits
+from merkhet.workloads.features.position import drawn
 from merkhet.workloads.features.sources import Located
 from merkhet.workloads.run import RefusedForNow
 
@@ -26,7 +28,8 @@ BATCH_ROWS = 20_000
 
 READERS = {
     # The whole file decides the types: a sample would make them depend on the order of rows.
-    "parquet": "read_parquet({files})",
+    # Statistics of most writers pass over NaN; believing them, DuckDB would take no NaN for granted.
+    "parquet": "read_parquet({files}, can_have_nan=true)",
     "csv": "read_csv({files}, sample_size=-1)",
     "json": "read_json({files}, sample_size=-1)",
 }
@@ -35,10 +38,21 @@ CLOSED = {
     "autoload_known_extensions": False,
     "allow_community_extensions": False,
     "python_enable_replacements": False,  # a table's name never means a variable of this program
-    "preserve_insertion_order": False,  # the result is sorted anyhow
 }
 # Where DuckDB's advice begins, which is for people who may change how files are read.
 ADVICE = re.compile(r"\n+(LINE \d|Potential Fixes|Possible solutions|If you are trying to)")
+# Errors found before a row is looked at; what they quote are names.
+OF_THE_QUERY = (
+    *(duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException),
+    *(duckdb.PermissionException, duckdb.IOException),
+)
+# What may be a value in an error: between double quotes, or a number by itself.
+VALUES = re.compile(r"\"[^\"]*\"|(?<![\w.])-?\d[\d.:eE+-]*")
+# The operators of DuckDB's plans that pass rows on as they come; after any other, threads take turns by chance.
+KEEPING_ORDER = {
+    *("PROJECTION", "FILTER", "READ_PARQUET", "READ_CSV", "READ_CSV_AUTO", "READ_JSON", "READ_JSON_AUTO"),
+    *("RANGE", "DUMMY_SCAN", "EMPTY_RESULT"),
+}
 # What our own checks raise inside the database; see contract.py.
 CHECK = "\u241ecolumn "
 RESULT = "\u241eresult"  # of the user's query; no source can have this name
@@ -51,9 +65,13 @@ class Telling:
     store_root: Path
     personal: bool
 
-    def meaning(self, error: duckdb.Error, what: str) -> MerkhetError:
-        """What it means to the user."""
-        message = self._said(error)
+    def meaning(self, error: duckdb.Error, what: str, text: str = "", lines_before: int = 0) -> MerkhetError:
+        """What it means to the user.
+
+        ``text`` is what the user wrote, for the error to have a line and a column of it; see ``position.drawn``.
+        """
+        place = drawn(str(error), text, lines_before)
+        message = f"{place}: {self._said(error)}" if place else self._said(error)
         if isinstance(error, duckdb.OutOfMemoryException):
             return RefusedForNow(
                 f"{what} needs more memory than the pod has: {message.splitlines()[0]}; raise resources.limits.memory",
@@ -69,20 +87,30 @@ class Telling:
 
     def _said(self, error: duckdb.Error) -> str:
         message = ADVICE.split(str(error), maxsplit=1)[0].replace(f"{self.store_root}/", paths.SCHEME)
-        if CHECK in message or not self.personal:
+        if CHECK in message:
             return message.strip()
-        lines = (line for line in message.splitlines() if not line.startswith("Original Line"))
-        return re.sub(r"'[^']*'", "'…'", "\n".join(lines)).strip()
+        if self.personal:
+            lines = (line for line in message.splitlines() if not line.startswith("Original Line"))
+            message = re.sub(r"'[^']*'", "'…'", "\n".join(lines))
+            if not isinstance(error, OF_THE_QUERY):
+                # Found at a row: what is quoted may be a value, numbers too, and so may any line but the first.
+                message = VALUES.sub("…", message.splitlines()[0])
+        return re.sub(r"\s*\n\s*", " ", message.strip())
 
 
 @contextmanager
-def database(sources: Sequence[Located], limits: Limits, scratch: Path, telling: Telling) -> Iterator[Database]:
-    """A database that holds the sources and is locked before anybody's query runs."""
+def database(
+    sources: Sequence[Located], limits: Limits, scratch: Path, telling: Telling, *, later: Sequence[Path] = ()
+) -> Iterator[Database]:
+    """A database that holds the sources and is locked before anybody's query runs.
+
+    ``later``: files that it may read though they are written only when it is locked.
+    """
     connection = duckdb.connect(config=_settings(limits, scratch))
     try:
         opened = Database(connection, telling)
         connection.execute("set TimeZone = 'UTC'")
-        files = ", ".join(literal(str(file)) for source in sources for file in source.files)
+        files = ", ".join(literal(str(file)) for file in (*(file for each in sources for file in each.files), *later))
         connection.execute(f"set allowed_paths = [{files}]")
         for source in sources:
             opened.attach(source)
@@ -113,31 +141,64 @@ class Database:
         try:
             statements = self.connection.extract_statements(query)
         except duckdb.Error as error:
-            raise self.telling.meaning(error, "the query") from error
+            raise self.telling.meaning(error, "the query", query) from error
         kinds = [statement.type.name for statement in statements]
         if kinds != ["SELECT"]:
             raise Refused(
                 f"the query has {', '.join(kinds) if kinds else 'no statement'}; wanted one SELECT and nothing else",
                 reason="InvalidQuery",
             )
-        return str(statements[0].query)
+        statement = str(statements[0].query)
+        # Where the query had lines before its first word, the statement has them: errors name the line that people see.
+        return re.sub(r"[^\n]", " ", query[: query.index(statement)]) + statement
 
     def columns_of(self, statement: str) -> list[tuple[str, str]]:
         """Names and types of what a statement gives."""
         try:
-            described = self.connection.execute(f"describe {statement}").fetchall()
+            described = self.connection.execute(f"describe\n{statement}").fetchall()
         except duckdb.Error as error:
-            raise self.telling.meaning(error, "the query") from error
+            raise self.telling.meaning(error, "the query", statement, lines_before=1) from error
         return [(str(name), str(kind)) for name, kind, *_ in described]
 
-    def rows(self, statement: str, sql: str) -> Iterator[pa.Table]:
-        """What ``sql`` makes of the result of a statement, which is its table ``RESULT``; a piece at a time."""
+    def keeps_order(self, statement: str) -> bool:
+        """Whether the rows come in the order in which their source has them, however many threads make them."""
         try:
-            self.connection.execute(f"create view {quoted(RESULT)} as {statement}")
+            found = self.connection.execute(f"explain (format json)\n{statement}").fetchall()
+        except duckdb.Error as error:
+            raise self.telling.meaning(error, "the query", statement, lines_before=1) from error
+        return all(name in KEEPING_ORDER for plan in json.loads(found[0][1]) for name in _operators(plan))
+
+    def rows(self, statement: str, sql: str, failing: Mapping[str, str] | None = None) -> Iterator[pa.Table]:
+        """What ``sql`` makes of the result of a statement, which is its table ``RESULT``; a piece at a time.
+
+        ``failing``: as in ``contract.Selected``; where a check stops the rows, it says of how many.
+        """
+        try:
+            self.connection.execute(f"create or replace view {quoted(RESULT)} as\n{statement}")
             for batch in self.connection.sql(sql).to_arrow_reader(BATCH_ROWS):
                 yield pa.Table.from_batches([batch])
         except duckdb.Error as error:
-            raise self.telling.meaning(error, "the query") from error
+            meaning = self.telling.meaning(error, "the query", statement, lines_before=1)
+            failed = [name for name in failing or {} if str(meaning).startswith(f"column {name} is ")]
+            if CHECK not in str(error) or not failed:
+                raise meaning from error
+            raise RefusedForNow(f"{meaning}{self._count(failing or {}, failed[0])}", reason=meaning.reason) from error
+
+    def _count(self, failing: Mapping[str, str], name: str) -> str:
+        """In words, how many rows fail a check; nothing where that cannot be told."""
+        counts = f"select count(*) filter (where {failing[name]}), count(*) from {quoted(RESULT)}"  # noqa: S608 - ours
+        try:
+            failed, rows = self.connection.execute(counts).fetchone()
+        except duckdb.Error:
+            return ""
+        return f" (rows with such a value: {failed:,} of {rows:,})"
+
+
+def _operators(plan: dict[str, Any]) -> Iterator[str]:
+    """The names of a plan's operators."""
+    yield str(plan["name"]).strip()
+    for child in plan["children"]:
+        yield from _operators(child)
 
 
 def quoted(name: str) -> str:

@@ -16,7 +16,7 @@ from typing import IO, Any
 from merkhet.errors import MerkhetError, Missing, Refused
 from merkhet.store import paths
 from merkhet.store.volume import Volume
-from merkhet.workloads.gateway.main import STORE_PATH
+from merkhet.workloads.gateway.main import GRACE, STORE_PATH
 from merkhet.workloads.gateway.parts import Upload, partial_size
 
 DONE, FAILED = 0, 1
@@ -82,6 +82,13 @@ def rm(root: Path, asked: argparse.Namespace) -> int:
     return DONE
 
 
+def collect(root: Path, asked: argparse.Namespace) -> int:
+    """Let go what nothing uses any more, as the pod itself does from time to time; 1 where something stops it."""
+    from merkhet.workloads.gateway.collect import collect_once  # noqa: PLC0415 - the other commands load much less
+
+    return FAILED if collect_once(root, asked.grace).stopped else DONE
+
+
 def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="merkhet store", description=__doc__)
     acts = parser.add_subparsers(required=True)
@@ -102,6 +109,7 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     for act in (get, rm):
         command(act).add_argument("path")
     command(ls).add_argument("prefix", nargs="?", default="")
+    command(collect).add_argument("--grace", default=GRACE, help="how long nothing may have used a blob")
     return parser.parse_args(argv)
 
 

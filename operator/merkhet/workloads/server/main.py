@@ -5,13 +5,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import gc
 import logging
 import os
 import signal
-import socket
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,18 +23,18 @@ from merkhet.contract.runs import DONE, FAILED, REFUSED, STORE_PATH, TASK_VARIAB
 from merkhet.contract.serving import ADMIN_PORT, HTTP_PORT, ServingTask
 from merkhet.errors import Corrupt, MerkhetError, Missing, Refused
 from merkhet.workloads import cgroup, log
+from merkhet.workloads.online.table import Current, watching
 from merkhet.workloads.server.drain import drain
+from merkhet.workloads.server.entities import columns_of
 from merkhet.workloads.server.http import Limits, Server
 from merkhet.workloads.server.metrics import Metrics
 from merkhet.workloads.server.model import Model
+from merkhet.workloads.server.process import TERMINATION_LOG, ended, listening, settle_memory
 from merkhet.workloads.server.readiness import prepare
 from merkhet.workloads.server.routes import Gateway
 
 logger = logging.getLogger(__name__)
 
-TERMINATION_LOG = Path("/dev/termination-log")
-LONGEST_TERMINATION_MESSAGE = 4000  # bytes; the kubelet keeps 4096
-BACKLOG = 1024
 # A number in JSON takes up to about so many bytes, with what stands between it and the next.
 BYTES_PER_ELEMENT = 40
 SMALLEST_BODY, LARGEST_BODY = 1 << 20, 64 << 20
@@ -84,15 +82,20 @@ async def serve(task: ServingTask, arguments: argparse.Namespace) -> None:
     loop.add_signal_handler(signal.SIGINT, told_to_end.set)
     limits = cgroup.limits()
     metrics = Metrics(facts_of(task))
-    gateway = Gateway(task, metrics, loop.call_soon_threadsafe)
+    features = features_for(task, arguments.store)
+    gateway = Gateway(task, metrics, loop.call_soon_threadsafe, features)
     port = Server(gateway.answer, limits_for(task, limits.memory))
     admin = Server(gateway.answer_admin, Limits(body=1 << 10, connections=64))
     metrics.gauge("pending", "Requests that wait for the model.", lambda: gateway.pending)
     metrics.gauge("connections", "Connections open.", lambda: len(port.connections))
+    if features is not None:
+        metrics.gauge("features_version", "Version of the features that are looked up.", lambda: features.number)
+        metrics.gauge("features_failures", "Versions of them that could not be opened.", lambda: features.failures)
     metrics.gauge("ready", "Whether new callers should come.", lambda: int(gateway.is_ready))
     async with (
         listening(admin, arguments.host, arguments.admin_port, "admin"),
         listening(port, arguments.host, arguments.http_port, "http") as listener,
+        watching(features) if features is not None else contextlib.nullcontext(),
     ):
         loading = asyncio.ensure_future(asyncio.to_thread(prepare, task, arguments.store, limits.threads or 1))
         model = await first(loading, told_to_end)
@@ -118,25 +121,12 @@ async def first(loading: asyncio.Future[Model], told_to_end: asyncio.Event) -> M
     return loading.result() if loading.done() else None
 
 
-@contextlib.asynccontextmanager
-async def listening(port: Server, host: str, number: int, name: str) -> AsyncIterator[asyncio.Server]:
-    """While inside, a port is served and its slow clients are looked for; the log says where it is."""
-    loop = asyncio.get_running_loop()
-    family = socket.AF_INET6 if ":" in host or (not host and socket.has_dualstack_ipv6()) else socket.AF_INET
-    dual = not host and family == socket.AF_INET6
-    opened = socket.create_server((host, number), family=family, backlog=BACKLOG, dualstack_ipv6=dual)
-    port.tick(loop.time())
-    listener = await loop.create_server(port.connection, sock=opened, backlog=BACKLOG)
-    logger.info("%s listens on port %d", name, opened.getsockname()[1])
-    sweeping = asyncio.ensure_future(port.sweep())
-    try:
-        yield listener
-    finally:
-        sweeping.cancel()
-        listener.close()
-        for connection in list(port.connections):
-            connection.transport.abort()
-        await asyncio.sleep(0)  # the loop closes them in its next round
+def features_for(task: ServingTask, store: Path) -> Current | None:
+    """What is looked up where callers send entities."""
+    asked = task.features
+    if asked is None:
+        return None
+    return Current(store, asked.feature_set, asked.ttl_seconds, tuple(columns_of(task.signature)))
 
 
 def limits_for(task: ServingTask, memory: int | None) -> Limits:
@@ -155,18 +145,3 @@ def facts_of(task: ServingTask) -> dict[str, str]:
         "revision": task.revision,
         "digest": task.digest,
     }
-
-
-def settle_memory() -> None:
-    """What loading left stays as it is: the collector need not look at it with each round."""
-    gc.collect()
-    gc.freeze()
-
-
-def ended(message: str, code: int, termination_log: Path) -> int:
-    """Say why the process ends, in the log and where the kubelet looks."""
-    logger.error(message)
-    with contextlib.suppress(OSError):
-        if termination_log.exists():  # the kubelet made it
-            termination_log.write_bytes(message.encode()[:LONGEST_TERMINATION_MESSAGE])
-    return code

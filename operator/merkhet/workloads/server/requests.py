@@ -20,6 +20,7 @@ from merkhet.contract.training import Signature, Tensor
 from merkhet.workloads.server import binary
 from merkhet.workloads.server.datatypes import DATATYPES
 from merkhet.workloads.server.refusal import Refusal
+from merkhet.workloads.server.words import listed, shown
 
 Array = np.ndarray[Any, Any]
 
@@ -379,18 +380,3 @@ def flag(parameters: dict[str, Any], name: str, *, default: bool = False) -> boo
     if type(value) is not bool:
         raise Refusal(f"{name} is {shown(value)}; send true or false")
     return value
-
-
-def shown(value: Any) -> str:
-    """A value as JSON writes it, cut to a length that a message can carry."""
-    try:
-        text = orjson.dumps(value).decode()
-    except TypeError:
-        text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}…"
-
-
-def listed(words: Sequence[Any]) -> str:
-    """Words with commas, cut where there are very many."""
-    told = [str(word) for word in words[:64]]
-    return ", ".join([*told, "…"] if len(words) > 64 else told)

@@ -5,24 +5,26 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 import orjson
 
 from merkhet import __name__ as product
 from merkhet.contract.serving import ServingTask
 from merkhet.contract.training import Tensor
+from merkhet.workloads.online.table import Current
+from merkhet.workloads.server.dispatch import Handler, Route, dispatch, failed, path_of, refused
+from merkhet.workloads.server.entities import EntityReader
 from merkhet.workloads.server.http import Reply, Request, Response
 from merkhet.workloads.server.metrics import CONTENT_TYPE, Metrics
 from merkhet.workloads.server.model import Model
 from merkhet.workloads.server.openapi import document
 from merkhet.workloads.server.refusal import Refusal
-from merkhet.workloads.server.requests import Call, Reader, shown
-from merkhet.workloads.server.responses import Writer, error
+from merkhet.workloads.server.requests import Call, Reader
+from merkhet.workloads.server.responses import Writer
+from merkhet.workloads.server.words import shown
 
 logger = logging.getLogger(__name__)
 
@@ -31,31 +33,27 @@ PLATFORM = "onnx_onnxv1"
 # How long a request may wait for the worker thread before it is better refused.
 PATIENCE_SECONDS = 1.0
 
-Handler = Callable[[Request, Reply], Response | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """What a path answers, to which method. ``name`` is the label in metrics."""
-
-    name: str
-    method: bytes  # none: any
-    handler: Handler
-
-    def takes(self, method: bytes) -> bool:
-        """Whether it answers this method."""
-        return method == self.method or (method == b"HEAD" and self.method == b"GET") or not self.method
-
 
 class Gateway:
     """The model behind the protocol. Until ``serve`` is called it is alive and not ready."""
 
-    def __init__(self, task: ServingTask, metrics: Metrics, call_soon: Callable[..., object]) -> None:
+    def __init__(
+        self,
+        task: ServingTask,
+        metrics: Metrics,
+        call_soon: Callable[..., object],
+        features: Current | None = None,
+    ) -> None:
         self.task = task
         self.version = str(task.number)
         self.metrics = metrics
         self.call_soon = call_soon  # the event loop's, from any thread
-        self.reader = Reader(task.signature, task.max_batch_rows)
+        self.features = features  # what is looked up where callers send entities
+        self.reader = (
+            Reader(task.signature, task.max_batch_rows)
+            if features is None
+            else EntityReader(task.signature, task.max_batch_rows, features)
+        )
         self.writer = Writer(task.model, self.version, task.signature)
         self.worker = ThreadPoolExecutor(1, thread_name_prefix="model")
         self.model: Model | None = None
@@ -73,29 +71,16 @@ class Gateway:
     @property
     def is_ready(self) -> bool:
         """Whether new callers should come."""
-        return self.model is not None and not self.draining
+        can_look_up = self.features is None or self.features.table is not None
+        return self.model is not None and can_look_up and not self.draining
 
     def answer(self, request: Request, reply: Reply) -> Response | None:
         """The protocol's port."""
-        return self._dispatch(self.routes, request, reply)
+        return dispatch(self.routes, self._unknown, request, reply, self.metrics.answered)
 
     def answer_admin(self, request: Request, reply: Reply) -> Response | None:
         """The port of the kubelet and of Prometheus."""
-        return self._dispatch(self.admin_routes, request, reply)
-
-    def _dispatch(self, routes: dict[bytes, Route], request: Request, reply: Reply) -> Response | None:
-        route = routes.get(request.target) or routes.get(path_of(request.target)) or self._unknown
-        try:
-            takes = route.takes(request.method)
-            response = route.handler(request, reply) if takes else not_allowed(request, route)
-        except Refusal as refusal:
-            response = refused(refusal)
-        except Exception:
-            logger.exception("%s %s failed", request.method.decode(), request.target[:200])
-            response = Response(500, error("the server failed; its log says why"))
-        if response is not None:
-            self.metrics.answered(route.name, response.status)
-        return response
+        return dispatch(self.admin_routes, self._unknown, request, reply, self.metrics.answered)
 
     # The paths
 
@@ -197,7 +182,7 @@ class Gateway:
             response = refused(refusal)
         except Exception:
             logger.exception("an inference failed")
-            response = Response(500, error("the server failed; its log says why"))
+            response = failed()
         self.metrics.answered("infer", response.status)
         reply(response)
 
@@ -220,27 +205,6 @@ def json_length(request: Request) -> int | None:
             f"Inference-Header-Content-Length is {told} and the body has {size} bytes; send the JSON's length"
         )
     return int(header)
-
-
-def path_of(target: bytes) -> bytes:
-    """The path in a request's target, decoded."""
-    path = target.partition(b"?")[0]
-    if path.startswith(b"http://"):  # a proxy's form
-        path = b"/" + path[7:].partition(b"/")[2]
-    return unquote_to_bytes(path) if b"%" in path else path
-
-
-def not_allowed(request: Request, route: Route) -> Response:
-    """405."""
-    allowed = b"GET, HEAD" if route.method == b"GET" else route.method
-    message = f"{request.method.decode()} is not for this path; use {allowed.decode()}"
-    return Response(405, error(message), extra=b"allow: %b\r\n" % allowed)
-
-
-def refused(refusal: Refusal) -> Response:
-    """A refusal as an answer."""
-    extra = b"" if refusal.retry_after is None else b"retry-after: %d\r\n" % refusal.retry_after
-    return Response(refusal.status, error(str(refusal)), extra=extra)
 
 
 def server_metadata() -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The rows of a FeatureSet's version: what is a feature, what is the target, and whether they may be used.
 
-Entity, timestamp, target, excluded and personal columns are never features: what a model is fed with appears in golden
-requests, and personal columns must not.
+Entity, timestamp, arrival, target, excluded and personal columns are never features: what a model is fed with appears
+in golden requests, and personal columns must not.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
-from merkhet.contract.features import FeaturesManifest
+from merkhet.contract.features import Column, FeaturesManifest
 from merkhet.contract.training import TrainingTask
-from merkhet.errors import Corrupt, Refused
+from merkhet.errors import Corrupt, Missing, Refused
 from merkhet.store.port import Store
 from merkhet.workloads.trainer.features import ColumnKind, Features
+from merkhet.workloads.trainer.joins import joined
 
 MOST_CLASSES = 1000
 
@@ -40,8 +41,9 @@ class Target:
 class Rows:
     """A version's rows, ready for training."""
 
-    table: pa.Table  # as stored: for the split
-    manifest: FeaturesManifest
+    table: pa.Table  # as stored, with what is joined: for the split
+    manifest: FeaturesManifest  # of the version whose rows these are
+    columns: tuple[Column, ...]  # of the table
     features: Features
     target: Target
 
@@ -49,12 +51,11 @@ class Rows:
 def read(task: TrainingTask, store: Store) -> Rows:
     """The rows that a task names; raises Refused naming the column that may not be used and why."""
     manifest = _manifest(task, store)
-    names = feature_names(task, manifest)
-    tables = [pq.read_table(store.fetch(blob.digest)) for blob in manifest.blobs]
-    table = pa.concat_tables(tables, promote_options="permissive") if tables else pa.table({})
+    table, columns = joined(task, manifest, store) if task.joins else (_stored(manifest, store), manifest.columns)
+    names = feature_names(task, manifest.model_copy(update={"columns": columns}))
     if table.num_rows == 0:
         raise Refused(f"{_version(task)} has no rows; nothing can be learned from it", reason="NoRows")
-    return Rows(table, manifest, _features(table, names), _target(task, table.column(task.target)))
+    return Rows(table, manifest, columns, features_of(table, names), _target(task, table.column(task.target)))
 
 
 def feature_names(task: TrainingTask, manifest: FeaturesManifest) -> tuple[str, ...]:
@@ -64,29 +65,41 @@ def feature_names(task: TrainingTask, manifest: FeaturesManifest) -> tuple[str, 
         if wanted not in known:
             raise Refused(f"{_version(task)} has no column {wanted}, which is the {what}{_hint(wanted, known)}",
                           reason="UnknownColumn")  # fmt: skip
-    never = {task.target, *task.exclude, *manifest.entity, manifest.timestamp}
+    never = {task.target, *task.exclude, *manifest.entity, manifest.timestamp, manifest.arrival}
     names = tuple(column.name for column in manifest.columns if column.name not in never and not column.personal)
     if not names:
         raise Refused(
-            f"{_version(task)} has no column left to learn from: entity, timestamp, personal and excluded ones and the "
-            f"target {task.target} are never features",
+            f"{_version(task)} has no column left to learn from: entity, timestamp, arrival, personal and excluded "
+            f"ones and the target {task.target} are never features",
             reason="NoFeatures",
         )
     return names
 
 
+def _stored(manifest: FeaturesManifest, store: Store) -> pa.Table:
+    tables = [pq.read_table(store.fetch(blob.digest)) for blob in manifest.blobs]
+    return pa.concat_tables(tables, promote_options="permissive") if tables else pa.table({})
+
+
+def features_of(table: pa.Table, names: Sequence[str]) -> Features:
+    """These columns as estimators take them; raises Refused naming the one that they would not."""
+    parts = [_feature(name, _plain(table.column(name))) for name in names]
+    return Features(tuple(names), tuple(kind for kind, _ in parts), tuple(values for _, values in parts))
+
+
 def _manifest(task: TrainingTask, store: Store) -> FeaturesManifest:
-    with store.open(task.data.digest) as stream:
-        content = stream.read()
+    try:
+        with store.open(task.data.digest) as stream:
+            content = stream.read()
+    except Missing as error:
+        raise Missing(
+            f"{_version(task)} is not in the store any more: newer ones took its place before this run began; train on "
+            f"the latest, or keep more of them with history.keep of the FeatureSet"
+        ) from error
     try:
         return FeaturesManifest.load(content)
     except ValidationError as error:
         raise Corrupt(f"the manifest of {_version(task)} cannot be read: {error}; make the version anew") from error
-
-
-def _features(table: pa.Table, names: Sequence[str]) -> Features:
-    parts = [_feature(name, _plain(table.column(name))) for name in names]
-    return Features(tuple(names), tuple(kind for kind, _ in parts), tuple(values for _, values in parts))
 
 
 def _feature(name: str, column: pa.ChunkedArray) -> tuple[ColumnKind, npt.NDArray[Any]]:

@@ -18,7 +18,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
 
-from merkhet.contract.estimators import ALLOWED, unknown_estimator, unknown_parameters
+from merkhet.contract.estimators import ALLOWED, EstimatorKind, unknown_estimator, unknown_parameters
 from merkhet.contract.training import Columns, Step, TaskName
 from merkhet.errors import Refused
 from merkhet.workloads.trainer.features import Features
@@ -50,7 +50,28 @@ class Branch:
 
 def build(steps: Sequence[Step], task: TaskName, features: Features, *, threads: int = 1) -> Pipeline:
     """The pipeline, not fitted; raises Refused naming the step and what is wrong with it."""
-    _check_steps(steps, task)
+    _check_steps(steps, last="classifier" if task == "Classification" else "regressor")
+    if steps[-1].columns is not None:
+        raise Refused(f"step {len(steps)} ({steps[-1].estimator}) takes every column; remove its `columns`",
+                      reason="InvalidPipeline")  # fmt: skip
+    return _assembled(steps, features, threads)
+
+
+def preparation(steps: Sequence[Step], features: Features, *, threads: int = 1) -> Pipeline:
+    """Steps that prepare rows and predict nothing, not fitted; raises Refused as ``build`` does."""
+    check_preparation(steps, threads=threads)
+    return _assembled(steps, features, threads)
+
+
+def check_preparation(steps: Sequence[Step], *, threads: int = 1) -> None:
+    """What can be said of steps that predict nothing before there are rows; raises Refused."""
+    _check_steps(steps, last="transformer")
+    _columns_head(steps)
+    for position, step in enumerate(steps, 1):
+        _checked(position, step, threads)
+
+
+def _assembled(steps: Sequence[Step], features: Features, threads: int) -> Pipeline:
     made = [_checked(position, step, threads) for position, step in enumerate(steps, 1)]
     head = _columns_head(steps)
     tail = [(f"step{position}", made[position - 1]) for position in range(head + 1, len(steps) + 1)]
@@ -108,24 +129,18 @@ def selected(position: int, columns: Columns | None, features: Features) -> tupl
     return columns.names
 
 
-def _check_steps(steps: Sequence[Step], task: TaskName) -> None:
-    wanted = "classifier" if task == "Classification" else "regressor"
+def _check_steps(steps: Sequence[Step], last: EstimatorKind) -> None:
     if not steps:
-        raise Refused(f"the pipeline has no step; its last one must be a {wanted}", reason="InvalidPipeline")
+        raise Refused("the pipeline has no step; give it one", reason="InvalidPipeline")
     for position, step in enumerate(steps, 1):
         fault = unknown_estimator(step.estimator) or unknown_parameters(step.estimator, step.parameters)
         if fault:
             raise Refused(f"step {position}: {fault}", reason="InvalidPipeline")
-        kind = ALLOWED[step.estimator].kind
-        needed = wanted if position == len(steps) else "transformer"
-        if kind != needed:
+        kind, wanted = ALLOWED[step.estimator].kind, last if position == len(steps) else "transformer"
+        if kind != wanted:
             raise Refused(
-                f"step {position} ({step.estimator}) is a {kind}; a {task} pipeline wants a {needed} there",
-                reason="InvalidPipeline",
+                f"step {position} ({step.estimator}) is a {kind}; a {wanted} is wanted there", reason="InvalidPipeline"
             )
-    if steps[-1].columns is not None:
-        raise Refused(f"step {len(steps)} ({steps[-1].estimator}) takes every column; remove its `columns`",
-                      reason="InvalidPipeline")  # fmt: skip
 
 
 def _columns_head(steps: Sequence[Step]) -> int:

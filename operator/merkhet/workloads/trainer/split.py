@@ -76,8 +76,9 @@ def _hashed_columns(split: Split, table: pa.Table, manifest: FeaturesManifest) -
                 reason="UnknownColumn",
             )
         return [split.column]
-    # Without an entity a row is known by its content: all of it, so that leaving a feature out moves no row.
-    return list(manifest.entity) or sorted(table.column_names)
+    # Without an entity a row is known by its content: all of it, so that leaving a feature out moves no row, and
+    # nothing of what is joined, so that newer versions of that move none either.
+    return list(manifest.entity) or sorted(column.name for column in manifest.columns)
 
 
 def _last(split: Split, table: pa.Table, manifest: FeaturesManifest) -> npt.NDArray[np.bool_]:

@@ -24,10 +24,22 @@ from merkhet.contract.training import (
     TrainingTask,
 )
 from merkhet.errors import Refused
-from merkhet.store import claims, paths
+from merkhet.store import claims, paths, roots
 from merkhet.store.port import Store
 from merkhet.workloads import cgroup
-from merkhet.workloads.trainer import acceptance, data, evaluate, export, golden, parity, pipeline, signature, split
+from merkhet.workloads.trainer import (
+    acceptance,
+    components,
+    data,
+    evaluate,
+    export,
+    golden,
+    parity,
+    pipeline,
+    signature,
+    split,
+)
+from merkhet.workloads.trainer.components import Used
 from merkhet.workloads.trainer.data import Rows
 from merkhet.workloads.trainer.features import Features
 from merkhet.workloads.trainer.fit import fit
@@ -43,6 +55,7 @@ def train(task: TrainingTask, store: Store, progress: Progress) -> TrainingResul
     began, used = time.monotonic(), cgroup.consumption().cpu_seconds
     threads = cgroup.limits().threads or 1
     evaluate.check_names(task.metrics, task.task)
+    task, used_components = components.expanded(task, store)
     progress(f"reading version {task.data.version} of {task.data.feature_set}")
     parts = divide(task, data.read(task, store))
     model = learn(task, parts, threads, progress)
@@ -50,7 +63,7 @@ def train(task: TrainingTask, store: Store, progress: Progress) -> TrainingResul
     examined = examine(task, parts, model)
     result = TrainingResult(
         model=task.model,
-        lineage=_lineage(task),
+        lineage=_lineage(task, used_components),
         parameters=_parameters(task),
         metrics=examined.metrics,
         gates=examined.gates,
@@ -221,16 +234,20 @@ def _registered(
     # The number is claimed last, when all that it stands for is there.
     number = claims.claim_number(store, paths.models(task.model), task.run.key)
     artifact = Artifact(digest=digest, size=len(model.graph), uri=paths.blob(digest))
+    used = [data.digest for data in result.lineage.data]
+    used += [use.digest for use in result.lineage.components if use.digest is not None]
+    roots.hold_for_model(store, task.model, number, task.run, (digest, *reports.values(), *used))
     return result.model_copy(
         update={"number": number, "artifact": artifact, "signature": examined.signature, "reports": reports}
     )
 
 
-def _lineage(task: TrainingTask) -> Lineage:
+def _lineage(task: TrainingTask, used: Used) -> Lineage:
     run = task.run
     return Lineage(
         training={"name": task.training, "uid": run.origin.uid, "run": run.key, "trigger": run.trigger},
-        data=(task.data,),
+        data=(task.data, *(join.data for join in task.joins)),
+        components=used,
         image=run.image,
         packages={name: metadata.version(name) for name in PACKAGES},
         revision=run.revision,
@@ -244,6 +261,7 @@ def _parameters(task: TrainingTask) -> dict[str, Any]:
         "target": task.target,
         "exclude": list(task.exclude),
         "split": task.split.body(),
+        **({"joins": [join.body() for join in task.joins]} if task.joins else {}),
         "seed": pipeline.SEED,
     }
 
@@ -258,4 +276,4 @@ def _usage(began: float, used: float) -> Usage:
 
 
 def _is_personal(rows: Rows, name: str) -> bool:
-    return any(column.personal for column in rows.manifest.columns if column.name == name)
+    return any(column.personal for column in rows.columns if column.name == name)

@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from merkhet.kinds.featureset.types import FeatureSetSpec
+from merkhet.manifests.volumes import CREDENTIALS
 from tests import make
 from tests.unit.kinds.runs.scene import Scene
 from tests.unit.kinds.runs.test_runs import done, features, result
@@ -25,12 +26,33 @@ def test_a_version_is_published_with_its_columns() -> None:
 def test_the_task_says_all_that_the_pod_must_know() -> None:
     spec = {"query": "select 1", "timestamp": "surveyed_at", "entity": ["person_id"]}
     task = features(spec=spec).look().task
-    assert task["sources"] == [{"name": "census", "uri": "store://raw/employment/census.parquet"}]
+    source = {"name": "census", "uri": "store://raw/employment/census.parquet", "secret": False}
+    assert task["sources"] == [source]
     assert (task["query"], task["timestamp"], task["entity"]) == ("select 1", "surveyed_at", ["person_id"])
     assert task["columns"] == [{"name": "person_id", "personal": True, "description": ""}]
     assert task["run"]["origin"] == {
         "kind": "FeatureSet", "namespace": "people", "name": "employment", "uid": "uid-employment",
     }  # fmt: skip
+
+
+def test_credentials_of_a_bucket_are_seen_by_the_run_alone_and_by_name() -> None:
+    source = {"name": "Census", "uri": "s3://people/*.csv", "secretName": "reader"}
+    scene = features(spec={"sources": [source]}).look()
+    assert scene.task["sources"] == [{"name": "Census", "uri": "s3://people/*.csv", "secret": True}]
+    pod = scene.job["spec"]["template"]["spec"]
+    volume = next(one for one in pod["volumes"] if "secret" in one)
+    assert volume["secret"]["secretName"] == "reader"
+    assert {item["key"] for item in volume["secret"]["items"]} == set(CREDENTIALS)
+    [work], [reporter] = pod["containers"], pod["initContainers"]
+    mounts = {one["name"]: one["mountPath"] for one in work["volumeMounts"]}
+    assert mounts[volume["name"]] == "/var/run/secrets/sources/Census"
+    assert volume["name"] not in {one["name"] for one in reporter["volumeMounts"]}
+
+
+def test_a_version_names_its_data_profile() -> None:
+    scene = done()
+    scene.annotate("again").look().begin().succeed(result(2) | {"profile": make.DIGEST})
+    assert [version["profile"] for version in scene.status["versions"]] == [make.DIGEST, ""]
 
 
 def test_the_ten_newest_versions_are_listed() -> None:

@@ -36,8 +36,8 @@ def test_a_version_holds_the_rows_of_its_source_with_types_and_missing_values(sh
         ("name", "string", 1),
         ("ok", "boolean", 1),
     ]
-    assert shop.table().column("id").to_pylist() == [1, 2]
-    assert shop.table().column("name").to_pylist() == [None, "b"]
+    assert shop.table().column("id").to_pylist() == [2, 1]
+    assert shop.table().column("name").to_pylist() == ["b", None]
     with shop.store.open(result.digest) as manifest:
         assert manifest.read() == shop.store.read(paths.feature_manifest("adults", 1))
 
@@ -64,6 +64,7 @@ def test_the_same_rows_in_another_order_and_format_are_no_new_version(shop: Work
     assert list(shop.store.list("featuresets/adults")) == [
         "featuresets/adults/1.json",
         "featuresets/adults/1.manifest.json",
+        "featuresets/adults/1.profile.json",
     ]
 
 
@@ -119,7 +120,7 @@ def test_the_digest_of_rows_is_the_same_whatever_library_wrote_them(shop: Worksh
     query = """select n::int as n, n / 2 as half, if(n = 2, null, 'é' || n) as s, n > 1 as more,
         date '2024-01-01' + n::int as day, timestamp '2024-01-01 10:00' as t from one, range(4) r(n)"""
     shop.make({"one": "store://raw/one.csv"}, query=query)
-    assert shop.manifest().data_digest == "sha256:0e2555b95b17900cf324fb996d6d5b96a9a8c41d8c40beb1c370509056956319"
+    assert shop.manifest().data_digest == "sha256:03ac1a5694ac00421d060e44ce61d6d9de82436a04415e9a69aab460683e5a44"
 
 
 def test_many_rows_become_several_blobs_in_order(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,7 +153,13 @@ def test_a_sort_larger_than_memory_spills_to_the_pods_own_room(shop: Workshop, m
 def test_progress_says_what_is_being_done(shop: Workshop) -> None:
     shop.put("census.parquet", {"id": [1]})
     shop.make(CENSUS)
-    assert shop.said == ["reading 1 source", "running the query", "written 1 rows", "publishing version 1"]
+    assert shop.said == [
+        "reading 1 source",
+        "running the query",
+        "written 1 rows",
+        "profiling 1 column",
+        "publishing version 1",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -227,6 +227,7 @@ def test_blocked_rows_are_no_version_and_the_last_good_one_stays(shop: Workshop)
     assert list(shop.store.list(paths.feature_sets("adults"))) == [
         "featuresets/adults/1.json",
         "featuresets/adults/1.manifest.json",
+        "featuresets/adults/1.profile.json",
     ]
     shop.put("census.parquet", {"x": [1, 2]})
     assert shop.make(CENSUS, quality=rules).number == 2

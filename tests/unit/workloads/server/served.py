@@ -31,6 +31,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from merkhet.contract.base import Message
 from merkhet.contract.serving import ServingTask
 from merkhet.contract.training import Golden, Signature, Tensor
 
@@ -158,11 +159,11 @@ def task_for(made: Made, store: Path, **changes: Any) -> ServingTask:
 class Process:
     """A server's own process, as a pod runs it."""
 
-    def __init__(
-        self, task: ServingTask, store: Path, *, prefix: tuple[str, ...] = (), log: Path | None = None
-    ) -> None:
+    module = "merkhet.workloads.server.main"
+
+    def __init__(self, task: Message, store: Path, *, prefix: tuple[str, ...] = (), log: Path | None = None) -> None:
         self.termination_log = log
-        code = "import sys; from merkhet.workloads.server.main import main; sys.exit(main(sys.argv[1:]))"
+        code = f"import sys; from {self.module} import main; sys.exit(main(sys.argv[1:]))"
         options = ["--host", "127.0.0.1", "--http-port", "0", "--admin-port", "0", "--store", str(store)]
         if log is not None:
             options += ["--termination-log", str(log)]

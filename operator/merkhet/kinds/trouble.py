@@ -1,4 +1,4 @@
-"""What keeps the pods of a revision from answering, in words a person can act on?"""
+"""What keeps the pods of a Deployment from answering, in words a person can act on?"""
 
 from __future__ import annotations
 
@@ -14,10 +14,7 @@ from merkhet.kinds.jobs import CONFIGURATION_FAULTS, PULL_FAULTS, SAID_LENGTH, U
 
 # Crashes in a row before we say so; a single one may be a node's hiccup.
 CRASHES = 2
-# What the number alone does not tell a person.
-_EXITS = {
-    137: "exit code 137 (killed: for its memory, see spec.resources.limits.memory, or because it no longer answered)",
-}
+KILLED = 137
 # What somebody has to do first comes first.
 ORDER = ("ImagePullFailed", "PodRefused", "MemoryExceeded", "ModelRefused", "CrashLoop", "Unschedulable")
 
@@ -30,9 +27,14 @@ class Trouble:
     message: str
 
 
-def trouble(deployment: Body | None, pods: Iterable[Body], now: datetime) -> Trouble | None:
-    """The most telling thing that is wrong with a revision; None while it may still be on its way."""
-    found = [one for pod in _unready(pods) for one in _of_pod(pod, now)]
+def trouble(
+    deployment: Body | None, pods: Iterable[Body], now: datetime, resources: str = "spec.resources"
+) -> Trouble | None:
+    """The most telling thing that is wrong with a Deployment; None while it may still be on its way.
+
+    ``resources`` is where the object says what its pods ask for.
+    """
+    found = [one for pod in _unready(pods) for one in _of_pod(pod, now, resources)]
     if found:
         return min(found, key=lambda one: (ORDER.index(one.reason), one.message))
     return _of_deployment(deployment) if deployment else None
@@ -54,17 +56,17 @@ def _unready(pods: Iterable[Body]) -> Iterator[Body]:
             yield pod
 
 
-def _of_pod(pod: Body, now: datetime) -> Iterator[Trouble]:
+def _of_pod(pod: Body, now: datetime, resources: str) -> Iterator[Trouble]:
     unscheduled = _unscheduled(pod)
     if unscheduled and (since := _since(unscheduled)) and now - since >= UNSCHEDULABLE_AFTER:
         yield Trouble(
             "Unschedulable",
-            f"no node takes a server pod: {unscheduled.get('message', '')}; ask for less in spec.resources or give the "
+            f"no node takes a server pod: {unscheduled.get('message', '')}; ask for less in {resources} or give the "
             "cluster a node that fits",
         )
     for container in (pod.get("status") or {}).get("containerStatuses") or ():
         yield from _of_waiting(container)
-        yield from _of_ended(container)
+        yield from _of_ended(container, resources)
 
 
 def _of_waiting(container: Mapping[str, Any]) -> Iterator[Trouble]:
@@ -82,7 +84,7 @@ def _of_waiting(container: Mapping[str, Any]) -> Iterator[Trouble]:
         yield Trouble("PodRefused", f"the node cannot start a server: {reason}: {_last_words(said)}")
 
 
-def _of_ended(container: Mapping[str, Any]) -> Iterator[Trouble]:
+def _of_ended(container: Mapping[str, Any], resources: str) -> Iterator[Trouble]:
     now, before = container.get("state") or {}, container.get("lastState") or {}
     ended = now.get("terminated") or before.get("terminated") or {}
     code, words = ended.get("exitCode", 0), _last_words(ended.get("message", ""))
@@ -90,14 +92,20 @@ def _of_ended(container: Mapping[str, Any]) -> Iterator[Trouble]:
     if ended.get("reason") == "OOMKilled":
         yield Trouble(
             "MemoryExceeded",
-            "a server used more memory than its limit and was killed: raise spec.resources.limits.memory",
+            f"a server used more memory than its limit and was killed: raise {resources}.limits.memory",
         )
     elif code == REFUSED:
         yield Trouble("ModelRefused", f"a server refuses to serve this version: {words}")
     elif code and (backing_off or container.get("restartCount", 0) >= CRASHES):
-        yield Trouble(
-            "CrashLoop", f"a server ends again and again with {_EXITS.get(code, f'exit code {code}')}: {words}"
-        )
+        yield Trouble("CrashLoop", f"a server ends again and again with {_exit(code, resources)}: {words}")
+
+
+def _exit(code: int, resources: str) -> str:
+    """An exit code, and what the number alone does not tell a person."""
+    if code == KILLED:
+        killed = f"for its memory, see {resources}.limits.memory, or because it no longer answered"
+        return f"exit code {code} (killed: {killed})"
+    return f"exit code {code}"
 
 
 def _of_deployment(deployment: Body) -> Trouble | None:

@@ -1,0 +1,66 @@
+"""What the API server checks of a Component: it is one thing, proven, and its versions stay what they are."""
+
+from __future__ import annotations
+
+from merkhet.kinds.component.types import FLAVOURS
+from merkhet.kinds.kind import Cel
+
+_GIVEN = ", ".join(f"has(self.{flavour})" for flavour in FLAVOURS)
+
+
+def _unchanged(field: str, at: str = "spec") -> str:
+    """Whether a field is as it was, there or not; CEL's optional values would say so, at no known cost."""
+    now, before = f"self.{at}", f"oldSelf.{at}"
+    there = f"has({now}.{field}) && has({before}.{field})"
+    return f"has({now}.{field}) == has({before}.{field}) && (!({there}) || {now}.{field} == {before}.{field})"
+
+
+_OF_A_GRAPH = f"self.spec.onnx.digest == oldSelf.spec.onnx.digest && {_unchanged('columns', 'spec.onnx')}"
+# Where the file of a graph stands is not what it is.
+_SAME = " && ".join(
+    (
+        *(f"({_unchanged(flavour)})" for flavour in FLAVOURS if flavour != "onnx"),
+        "has(self.spec.onnx) == has(oldSelf.spec.onnx)",
+        f"(!has(self.spec.onnx) || !has(oldSelf.spec.onnx) || ({_OF_A_GRAPH}))",
+    )
+)
+# A version that does not stand yet may still be corrected; the Job refuses what comes in between.
+_STANDS = (
+    "has(self.status) && has(self.status.versions) && self.status.versions.exists(v, v.version == self.spec.version)"
+)
+
+COMPONENT = (
+    Cel(
+        f"[{_GIVEN}].exists_one(given, given)",
+        "a component is one thing: write exactly one of sklearn, sql, python and onnx",
+    ),
+    Cel(
+        "has(self.onnx) || (has(self.examples) && size(self.examples) > 0)",
+        "a component is proven by an example: write at least one under examples",
+    ),
+    Cel(
+        "!has(self.examples) || self.examples.all(example, has(example.query) == has(self.sql))",
+        "query asks the macros of sql: each example of sql has one, no other has",
+    ),
+    Cel(
+        "has(self.source) != has(self.configMap)",
+        "the source stands in one place: write either source or configMap",
+        at=("spec", "python"),
+    ),
+    Cel(
+        "!self.contains('/../') && !self.endsWith('/..')",
+        "uri leads out of where it begins: write it without '..'",
+        at=("spec", "onnx", "uri"),
+    ),
+    Cel(
+        "!has(self.timeout) || duration(self.timeout) >= duration('1s')",
+        "timeout is shorter than a second: write something like 30s or 10m",
+        at=("spec", "python"),
+    ),
+    Cel(
+        f"self.spec.version != oldSelf.spec.version || !({_STANDS}) || ({_SAME})",
+        "this version stands, and what it is never changes: give spec.version another name for another content, or put "
+        "the former content back (description, examples and resources may change)",
+        at=(),
+    ),
+)

@@ -1,0 +1,125 @@
+"""Who lives in a namespace, and what they need of its store: the list without which the collector lets nothing go.
+
+It is judged from the cache, which is whole before any pass begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from pydantic import ValidationError
+
+from merkhet.api.conditions import timestamp
+from merkhet.api.meta import Api, Body
+from merkhet.contract.live import LIVE_FILE, LiveList, LiveObject, PinnedVersion
+from merkhet.kinds.apis import COMPONENT, CONFIGMAP, FEATURESET, MODELTRAINING, MODELVERSION
+from merkhet.kinds.run import FINAL
+from merkhet.manifests import names
+from merkhet.store.references import digests
+
+KINDS = (FEATURESET, COMPONENT, MODELTRAINING, MODELVERSION)
+NEEDED = ("artifact", "reports", "lineage")  # the parts of a version's record that name digests
+KEEP = 10  # versions of a FeatureSet that does not say
+MOST = 900 * 1024  # bytes; a ConfigMap ends at 1 MiB
+
+Objects = Mapping[Api, tuple[Body, ...]]
+
+
+def live_map(objects: Objects, former: Body | None, now: datetime) -> Body:
+    """The ConfigMap with the list; the former one's content where nothing has changed."""
+    wanted = bounded(live_list(objects, timestamp(now)))
+    before = told(former)
+    if before is not None and before.model_copy(update={"made": wanted.made}) == wanted:
+        wanted = before
+    return {
+        "apiVersion": CONFIGMAP.api_version,
+        "kind": CONFIGMAP.kind,
+        "metadata": {"name": names.LIVE},
+        "data": {LIVE_FILE: wanted.dump()},
+    }
+
+
+def live_list(objects: Objects, made: str) -> LiveList:
+    """All that keeps something in the store."""
+    features, trainings = objects[FEATURESET], objects[MODELTRAINING]
+    return LiveList(
+        complete=True,
+        made=made,
+        objects=tuple(_living(api, body) for api in KINDS for body in objects[api]),
+        keep={_name(body): int((_spec(body).get("history") or {}).get("keep", KEEP)) for body in features},
+        pins=tuple(
+            PinnedVersion(feature_set=name, version=version)
+            for name, version in sorted({pin for body in (*features, *trainings) for pin in _pins(body)})
+        ),
+        needed=tuple(sorted(digests([_needs(body) for api in KINDS for body in objects[api]]))),
+    )
+
+
+def bounded(live: LiveList, most: int = MOST) -> LiveList:
+    """The list, or why it is not written: half of it would be worse than none."""
+    size = len(live.dump().encode())
+    if size <= most:
+        return live
+    message = (
+        f"the {len(live.objects)} objects of the namespace take {size} bytes, more than the {most} that fit into a "
+        f"ConfigMap; delete ModelVersions that nobody needs: until then nothing is let go"
+    )
+    return LiveList(complete=False, made=live.made, message=message)
+
+
+def told(former: Body | None) -> LiveList | None:
+    """The list in a ConfigMap; None where there is none that can be read."""
+    try:
+        return LiveList.load(((former or {}).get("data") or {}).get(LIVE_FILE, ""))
+    except ValidationError:
+        return None
+
+
+def _living(api: Api, body: Body) -> LiveObject:
+    unfinished = tuple(sorted(str(run["key"]) for run in _unfinished(body)))
+    return LiveObject(kind=api.kind, name=_name(body), uid=str(body["metadata"]["uid"]), runs=unfinished)
+
+
+def _unfinished(body: Body) -> Iterator[Body]:
+    """The runs that are at work, or from whose result something has still to follow."""
+    for run in (body.get("status") or {}).get("runs") or ():
+        if run.get("phase") not in FINAL or (run["phase"] == "Succeeded" and not run.get("settled")):
+            yield run
+
+
+def _needs(body: Body) -> Any:
+    """Where the digests stand that an object needs: the record of a version, and what runs are being started on."""
+    record = _spec(body).get("record") or {}
+    return [[record.get(part) for part in NEEDED], [run.get("inputs") for run in _unfinished(body)]]
+
+
+def _pins(body: Body) -> Iterator[tuple[str, int]]:
+    """The versions of FeatureSets that a spec names, and those that a run is being started on."""
+    for reference in _references(_spec(body)):
+        if reference.get("version") is not None and reference.get("namespace") is None:
+            yield str(reference["name"]), int(reference["version"])
+    learnt = ((_spec(body).get("data") or {}).get("featureSet") or {}).get("name")
+    for run in _unfinished(body):
+        if learnt and run.get("dataVersion"):
+            yield str(learnt), int(run["dataVersion"])
+
+
+def _references(value: Any) -> Iterator[Body]:
+    """All ``featureSet: {name, version}`` of a spec, wherever they stand in it."""
+    if isinstance(value, dict):
+        found = value.get("featureSet")
+        if isinstance(found, dict) and "name" in found:
+            yield found
+    inner: Iterable[Any] = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for one in inner:
+        yield from _references(one)
+
+
+def _name(body: Body) -> str:
+    return str(body["metadata"]["name"])
+
+
+def _spec(body: Body) -> Body:
+    return body.get("spec") or {}

@@ -1,0 +1,126 @@
+"""The list of who lives: what stands in it, when it is written anew, and when it says that it is not whole."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from merkhet.api.meta import Body
+from merkhet.contract.live import LiveList, PinnedVersion
+from merkhet.kinds.apis import COMPONENT, CONFIGMAP, FEATURESET, MODELTRAINING, MODELVERSION
+from merkhet.kinds.featureset.types import History
+from merkhet.kinds.namespacestore.living import KEEP, Objects, bounded, live_map, told
+from tests import make
+from tests.unit.kinds.runs.scene import Scene
+
+STORE = make.body(CONFIGMAP, "merkhet-store", metadata={"labels": {"app.kubernetes.io/managed-by": "merkhet"}})
+RUN = "0123456789abcdef0123"
+
+
+def listed(*bodies: Body) -> LiveList:
+    """The list that a pass over the store writes."""
+    scene = Scene(STORE, *bodies).look()
+    live = told(scene.bodies["ConfigMap", "merkhet-live"])
+    assert live is not None
+    return live
+
+
+def status(phase: str, **more: Any) -> Body:
+    return {"runs": [{"key": RUN, "phase": phase, **more}]}
+
+
+def test_all_that_keeps_something_is_listed_with_its_uid() -> None:
+    live = listed(make.featureset(), make.modeltraining(), make.modelversion(3), make.body(COMPONENT, "scale", spec={}))
+    assert live.complete
+    assert {(one.kind, one.name, one.uid) for one in live.objects} == {
+        (FEATURESET.kind, "employment", "uid-employment"),
+        (MODELTRAINING.kind, "employment", "uid-employment"),
+        (MODELVERSION.kind, "employment-v3", "uid-employment-v3"),
+        (COMPONENT.kind, "scale", "uid-scale"),
+    }
+
+
+def test_a_version_needs_its_artifact_its_reports_and_its_data() -> None:
+    assert set(listed(make.modelversion(3)).needed) == {make.DIGEST, "sha256:" + "b" * 64, f"sha256:{1:064x}"}
+
+
+def test_each_feature_set_says_how_many_versions_it_keeps() -> None:
+    live = listed(make.featureset("adults", spec={"history": {"keep": 3}}), make.featureset("regions"))
+    assert live.keep == {"adults": 3, "regions": KEEP}
+    assert History().keep == KEEP
+
+
+PHASES: dict[str, tuple[Body, bool]] = {
+    "starting": (status("Starting"), True),
+    "at work": (status("Running"), True),
+    "ended well, its version not made yet": (status("Succeeded"), True),
+    "ended well and all done": (status("Succeeded", settled=True), False),
+    "refused": (status("Refused"), False),
+    "failed": (status("Failed"), False),
+}
+
+
+@pytest.mark.parametrize(("said", "unfinished"), PHASES.values(), ids=PHASES)
+def test_a_run_is_listed_until_all_that_follows_from_it_is_done(said: Body, unfinished: bool) -> None:
+    for body in (make.featureset(status=said), make.modeltraining(status=said)):
+        (one,) = listed(body).objects
+        assert one.runs == ((RUN,) if unfinished else ())
+
+
+def reference(**more: Any) -> Body:
+    return {"featureSet": {"name": "regions", **more}}
+
+
+SPECS: dict[str, tuple[Body, tuple[tuple[str, int], ...]]] = {
+    "a training on a version": (
+        make.modeltraining(spec={"data": {**reference(version=4), "target": "employed"}}),
+        (("regions", 4),),
+    ),
+    "a training on the latest": (make.modeltraining(), ()),
+    "a run that is being started on a version": (
+        make.modeltraining(status=status("Starting", dataVersion=7)),
+        (("employment", 7),),
+    ),
+    "a source": (make.featureset(spec={"sources": [{"name": "r", **reference(version=2)}]}), (("regions", 2),)),
+    "a source of another namespace": (
+        make.featureset(spec={"sources": [{"name": "r", **reference(version=2, namespace="sales")}]}),
+        (),
+    ),
+    "a join": (make.featureset(spec={"join": [{**reference(version=5), "by": ["region"]}]}), (("regions", 5),)),
+}
+
+
+@pytest.mark.parametrize(("body", "pins"), SPECS.values(), ids=SPECS)
+def test_versions_that_specs_name_are_listed(body: Body, pins: tuple[tuple[str, int], ...]) -> None:
+    assert listed(body).pins == tuple(PinnedVersion(feature_set=name, version=version) for name, version in pins)
+
+
+def objects(*versions: Body) -> Objects:
+    return {FEATURESET: (make.featureset(),), COMPONENT: (), MODELTRAINING: (), MODELVERSION: versions}
+
+
+def test_the_list_is_written_anew_only_when_it_changes() -> None:
+    later = make.NOW + timedelta(hours=1)
+    first = live_map(objects(), None, make.NOW)
+    assert live_map(objects(), first, later) == first
+    before, after = told(first), told(live_map(objects(make.modelversion(3)), first, later))
+    assert before is not None
+    assert after is not None
+    assert (before.made, after.made) == ("2026-11-22T12:00:00Z", "2026-11-22T13:00:00Z")
+
+
+def test_a_list_that_nobody_can_read_is_written_anew() -> None:
+    former = make.body(CONFIGMAP, "merkhet-live", data={"live.json": "{"})
+    objects = dict.fromkeys((FEATURESET, COMPONENT, MODELTRAINING, MODELVERSION), ())
+    assert told(live_map(objects, former, make.NOW)) is not None
+
+
+def test_a_list_that_is_too_long_says_so_and_names_nobody() -> None:
+    live = listed(make.featureset(), make.modelversion(3))
+    assert bounded(live) == live
+    short = bounded(live, most=200)
+    assert not short.complete
+    assert "2 objects" in short.message
+    assert (short.objects, short.pins, short.needed) == ((), (), ())
