@@ -77,7 +77,7 @@ class Demo:
         with self.step("features.yaml, training.yaml, serving.yaml"):
             self.kubectl("apply", *(word for file in _files() for word in ("-f", str(file))))
         with self.step("features: computed, checked, versioned") as say:
-            self.until("featuresets", TRAINING_SECONDS, _settled, say)
+            features = self.until("featuresets", TRAINING_SECONDS, _settled, say)
         with self.step("training: fitted, judged, exported, compared with scikit-learn") as say:
             trained = self.until("modeltrainings", TRAINING_SECONDS, _settled, say)
         version = f"{NAME}-v{trained['status']['latestVersion']}"
@@ -89,7 +89,7 @@ class Demo:
             people = self.unseen_people(10)
             answers = self.predict(people)
         record = self.get("modelversions", version)["spec"]["record"]
-        print(f"\n{summary(record, serving, people, answers)}\n\n{advice(version)}")
+        print(f"\n{judged(features)}\n{summary(record, serving, people, answers)}\n\n{advice(version)}")
         print(f"\nAll of it took {time.monotonic() - self.begun:.0f} s.")
 
     def _use_the_cluster(self) -> None:
@@ -245,6 +245,17 @@ def _settled(body: dict[str, Any]) -> bool:
     return ready.get("status") == "True" and ready.get("observedGeneration") == body["metadata"]["generation"]
 
 
+def judged(features: dict[str, Any]) -> str:
+    """What was found of the rows, and of groups in them: a line each."""
+    rules = features["status"].get("quality", {}).get("rules", [])
+    findings = features["status"].get("bias", {}).get("findings", [])
+    beyond = sorted({f"{one['metric']} of {one['column']}" for one in findings if one["result"] == "Failed"})
+    figures = sum(one.get("limit") is not None for one in findings)
+    told = f"beyond the limit: {', '.join(beyond)}" if beyond else "all within their limits"
+    held = sum(rule["passed"] for rule in rules)
+    return f"quality    {held} of {len(rules)} rules hold\nbias       {figures} figures on groups, {told}"
+
+
 def summary(record: dict[str, Any], serving: dict[str, Any], people: pa.Table, answers: list[dict[str, Any]]) -> str:
     """What came out: the version, its figures, where it answers, and ten answers beside the truth."""
     figures = ", ".join(f"{metric['name']} {metric['value']:.3f}" for metric in record["metrics"])
@@ -277,6 +288,7 @@ def advice(version: str) -> str:
         f"kubectl -n {NAMESPACE} get modelversion {version} -o yaml": "the record of the model",
         f"kubectl merkhet why md/{NAME} -n {NAMESPACE}": "a state in words",
         f"kubectl merkhet get fs/{NAME} -n {NAMESPACE}": "rows, personal columns masked",
+        f"kubectl merkhet open fs/{NAME} -n {NAMESPACE} -o data.html": "the data as a page",
         f"kubectl -n {NAMESPACE} annotate mt {NAME} merkhet.dev/run=again": "train again",
         "kubectl merkhet -h": "what else people do from a terminal",
     }

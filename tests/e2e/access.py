@@ -188,6 +188,11 @@ def example(name: str) -> Body:
     return body
 
 
+def example_features() -> Body:
+    """The example's FeatureSet for tests that take other rows: its rules and limits are about its own."""
+    return changed(example("features.yaml"), {"spec.quality": None, "spec.bias": None})
+
+
 def changed(body: Body, changes: Mapping[str, Any]) -> Body:
     """A copy with values set at dotted paths; None takes a field away."""
     copy: Body = json.loads(json.dumps(body))

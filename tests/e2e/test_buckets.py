@@ -11,9 +11,9 @@ import pytest
 
 from tests.cluster import binaries
 from tests.cluster.machine import Progress
-from tests.e2e.access import EXAMPLE, OPERATOR_NAMESPACE, Body, Cluster, Tenant, changed, example, until
+from tests.e2e.access import EXAMPLE, OPERATOR_NAMESPACE, Body, Cluster, Tenant, changed, example_features, until
 
-FEATURES = example("features.yaml")
+FEATURES = example_features()
 ACCESS, SECRET = "census-reader", "not-to-be-told"
 WRONG = {"accessKeyId": ACCESS, "secretAccessKey": "of another"}
 # versitygw serves the folders below /tmp/objects as buckets; it comes into the pod after the pod has started.

@@ -33,6 +33,14 @@ def test_features_are_a_version_with_digest_rows_and_columns(whole: Tenant) -> N
     assert {column["name"]: column["type"] for column in status["columns"]}["AGEP"] == "float32"
 
 
+def test_the_rules_hold_and_what_differs_between_groups_is_said(whole: Tenant) -> None:
+    body = whole.settled("featuresets", "employment")
+    assert says(body, "QualityPassed", "True", "AllRulesHold")
+    assert says(body, "BiasAcceptable", "False", "LimitsExceeded"), "most people of 65 and over do not work"
+    beyond = {finding["column"] for finding in body["status"]["bias"]["findings"] if finding["result"] == "Failed"}
+    assert beyond == {"AGEP"}
+
+
 def test_the_version_is_registered_with_its_record(whole: Tenant) -> None:
     record = whole.settled("modelversions", "employment-v1")["spec"]["record"]
     figures = {metric["name"]: metric["value"] for metric in record["metrics"]}

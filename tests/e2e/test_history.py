@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.e2e.access import EXAMPLE, Failed, Tenant, changed, example, until
+from tests.e2e.access import EXAMPLE, Failed, Tenant, changed, example_features, until
 from tests.e2e.conftest import furnish
 
-FEATURES = example("features.yaml")
+FEATURES = example_features()
 
 
 @pytest.fixture(scope="module")

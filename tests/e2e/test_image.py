@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.e2e.access import Body, Cluster, Tenant, changed, example, says, until
+from tests.e2e.access import Body, Cluster, Tenant, changed, example_features, says, until
 from tests.e2e.conftest import furnish
 
 # Nobody listens there: the answer comes at once and from the machine itself.
 NOWHERE = "localhost:1/merkhet/trainer:nowhere"
 SELECTOR = "merkhet.dev/kind=featureset,merkhet.dev/name=employment"
-FEATURES = example("features.yaml")
+FEATURES = example_features()
 
 
 @pytest.fixture

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.access import Body, Cluster, Tenant, changed, example, until
+from tests.e2e.access import Body, Cluster, Tenant, changed, example_features, until
 from tests.e2e.conftest import furnish
 from tests.e2e.test_operator import LABEL, OPERATOR, holder
 
 DEPLOYMENT = "deployment/merkhet"
 # Some seconds of work for one core, so that the run outlives the leader.
 SLOW = "select * from census where AGEP >= 16 and (select sum(hash(i)) from range(1000000000) t(i)) is not null"
-FEATURES = example("features.yaml")
+FEATURES = example_features()
 
 
 def ready_pods(cluster: Cluster) -> set[str]:

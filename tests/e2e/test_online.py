@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from tests.e2e import visitors
-from tests.e2e.access import EXAMPLE, Body, Tenant, changed, example, says, until
+from tests.e2e.access import EXAMPLE, Body, Tenant, changed, example, example_features, says, until
 from tests.e2e.conftest import furnish
 
-FEATURES, SERVING = example("features.yaml"), example("serving.yaml")
+FEATURES, SERVING = example_features(), example("serving.yaml")
 SMALL: Body = {"requests": {"cpu": "50m", "memory": "64Mi"}}
 QUERY = "select *, 7 as added from census where AGEP >= 16"
 

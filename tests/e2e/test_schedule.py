@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.e2e.access import Body, Tenant, changed, example
+from tests.e2e.access import Body, Tenant, changed, example_features
 from tests.e2e.conftest import furnish
 
-FEATURES = changed(example("features.yaml"), {"spec.schedule": "* * * * *", "spec.timeZone": "Europe/Paris"})
+FEATURES = changed(example_features(), {"spec.schedule": "* * * * *", "spec.timeZone": "Europe/Paris"})
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.e2e.access import Body, Tenant, changed, example
+from tests.e2e.access import Body, Tenant, changed, example_features
 from tests.e2e.conftest import furnish
 
-FEATURES = example("features.yaml")
+FEATURES = example_features()
 # Asks for a version's manifest in the store of another namespace, with whatever token.
 ASK = """
 import sys, urllib.error, urllib.request

@@ -5,7 +5,7 @@ The operator writes it into the ConfigMap ``merkhet-live``, which the store's po
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -13,6 +13,8 @@ from merkhet.contract.base import Message
 
 LIVE_PATH = "/var/run/merkhet/live"
 LIVE_FILE = "live.json"
+NAMESPACE_VARIABLE = "MERKHET_NAMESPACE"  # whose store it is, as the store's pod is told
+KINDS = ("FeatureSet", "Component", "ModelTraining", "ModelVersion")  # that keep something in a store
 
 
 class LiveObject(Message):
@@ -32,13 +34,18 @@ class PinnedVersion(Message):
 
 
 class LiveList(Message):
-    """All of a namespace's objects that keep something in the store, as they were when ``made`` was written."""
+    """All of a namespace's objects that keep something in the store, as they were when ``made`` was written.
+
+    Another reason to keep something needs another ``version``: an older collector would pass over it.
+    """
 
     version: Literal[1] = 1
     complete: bool
     made: str  # RFC 3339: when the rest last changed
     message: str = ""  # why it is not complete
+    namespace: str = ""  # whose objects they are
+    kinds: tuple[str, ...] = ()  # that the operator knows: of others it says nothing
     objects: tuple[LiveObject, ...] = ()
-    keep: dict[str, int] = Field(default_factory=dict)  # by FeatureSet: how many versions
+    keep: dict[str, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)  # by FeatureSet: how many versions
     pins: tuple[PinnedVersion, ...] = ()
-    needed: tuple[str, ...] = ()  # digests that ModelVersions name
+    needed: tuple[str, ...] = ()  # digests that ModelVersions, runs and pinned versions name

@@ -12,7 +12,7 @@ from merkhet.contract.component import Flavour
 from merkhet.contract.features import ComponentUse
 from merkhet.kinds.apis import COMPONENT
 from merkhet.kinds.common import parsed_time
-from merkhet.kinds.component.types import FLAVOURS, ComponentStatus
+from merkhet.kinds.component.types import FLAVOURS, MAX_VERSIONS, TAKEN, ComponentStatus
 from merkhet.kinds.kind import World
 from merkhet.kinds.references import ComponentReference
 from merkhet.kinds.run import Block
@@ -25,7 +25,10 @@ SHOWN = 8  # versions in a message
 
 @dataclass(frozen=True, slots=True)
 class SeenComponent:
-    """A component that is named. ``digest`` and ``flavour`` are None where the object does not tell them."""
+    """A component that is named. ``digest`` and ``flavour`` are None where the object does not tell them.
+
+    ``remade``: the object is another than the one whose version that was; the store has that version still.
+    """
 
     name: str
     version: str
@@ -33,6 +36,7 @@ class SeenComponent:
     flavour: str | None = None
     lack: Block | None = None
     gone: bool = False
+    remade: bool = False
 
 
 def observe(references: Iterable[ComponentReference], meta: Meta, world: World) -> tuple[SeenComponent, ...]:
@@ -60,8 +64,12 @@ def until_looked_for(seen: Iterable[SeenComponent], meta: Meta, now: datetime) -
 
 def remarks(seen: Iterable[SeenComponent]) -> str:
     """What else is to be said of them, to be added to a sentence."""
-    gone = (f"; component {one.name} was deleted; version {one.version} stays in use" for one in seen if one.gone)
-    return "".join(gone)
+    return "".join(
+        f"; component {one.name} {'was deleted' if one.gone else 'has another content now'}; version {one.version} "
+        "stays in use"
+        for one in seen
+        if one.gone or one.remade
+    )
 
 
 def _seen(reference: ComponentReference, meta: Meta, body: Body | None) -> SeenComponent:
@@ -72,22 +80,48 @@ def _seen(reference: ComponentReference, meta: Meta, body: Body | None) -> SeenC
     standing = next((one for one in status.versions if one.version == version), None)
     if standing is not None:
         return SeenComponent(name, version, standing.digest, standing.flavour)
+    return _not_standing(reference, f"Component {meta.namespace}/{name}", body, status)
+
+
+def _not_standing(reference: ComponentReference, where: str, body: Body, status: ComponentStatus) -> SeenComponent:
+    """A version that the object does not say to stand."""
+    name, version = reference.name, reference.version
     spec = body.get("spec") or {}
-    where = f"Component {meta.namespace}/{name}"
-    if spec.get("version") != version:
+    if spec.get("version") == version:
+        if _stalls(body) == TAKEN:
+            return SeenComponent(name, version, remade=True)
+        flavour = next((one for one in FLAVOURS if one in spec), None)
+        return SeenComponent(name, version, flavour=flavour, lack=_not_ready(body, f"{where} version {version}"))
+    if _knows_all(status):
         known = dict.fromkeys([str(spec.get("version")), *(one.version for one in status.versions)])
         message = f"{where} has no version {version}; there are {', '.join(list(known)[:SHOWN])}: name one of these"
         return SeenComponent(name, version, lack=Block("ComponentVersionMissing", message, stalls=True))
-    flavour = next((one for one in FLAVOURS if one in spec), None)
-    return SeenComponent(name, version, flavour=flavour, lack=_not_ready(body, f"{where} version {version}"))
+    # Made again, it learns by its first run which versions there are; of very many it tells of the newest alone.
+    if not status.versions and _stalls(body) is None:
+        return SeenComponent(name, version, lack=_not_ready(body, f"{where} version {version}"))
+    return SeenComponent(name, version)
+
+
+def _knows_all(status: ComponentStatus) -> bool:
+    """Whether the object tells of all versions that the store has."""
+    return bool(status.tried or status.versions) and len(status.versions) < MAX_VERSIONS
+
+
+def _stalls(body: Body) -> str | None:
+    """Why the object is stalled; None where it is not."""
+    stalled = _condition(body, STALLED)
+    return stalled.reason if stalled is not None and stalled.status == "True" else None
+
+
+def _condition(body: Body, kind: str) -> Condition | None:
+    return find([Condition.model_validate(one) for one in (body.get("status") or {}).get("conditions") or ()], kind)
 
 
 def _not_ready(body: Body, where: str) -> Block:
-    said = [Condition.model_validate(one) for one in (body.get("status") or {}).get("conditions") or ()]
-    stalled = find(said, STALLED)
+    stalled = _condition(body, STALLED)
     if stalled is not None and stalled.status == "True":
         return Block("ComponentStalled", f"{where} is stalled: {stalled.message}", stalls=True)
-    ready = find(said, READY)
+    ready = _condition(body, READY)
     why = f": {ready.message}" if ready is not None and ready.message else ""
     return Block("ComponentNotReady", f"{where} does not stand yet; the run starts when it does{why}")
 

@@ -17,7 +17,7 @@ from graphlib import TopologicalSorter
 from pydantic import Field, ValidationError
 
 from merkhet.contract.base import Message
-from merkhet.contract.live import LiveList
+from merkhet.contract.live import KINDS, LiveList
 from merkhet.errors import Corrupt, MerkhetError, Missing, Unavailable
 from merkhet.store import paths, references
 from merkhet.store.port import Stat, Store
@@ -28,6 +28,8 @@ _RECORD = re.compile(r"runs/[^/]+/record\.json")
 _BLOB = re.compile(r"[0-9a-f]{64}")
 # Blobs beyond this are rows or models, never documents that name others. Units: bytes.
 LARGEST_DOCUMENT = 16 << 20
+# The clocks of operator, pods and storage may be apart by so much. Units: seconds.
+CLOCKS = 600.0
 
 
 class Collection(Message):
@@ -78,8 +80,8 @@ class _Pass:
 
     def run(self, live: LiveList | None) -> None:
         """Do all of it; raises where something cannot be read."""
-        living = _complete(live)
         self.store.recover()
+        living = _complete(live, self.now)
         self._release(living)
         self._retire(living)
         self._mark(living.needed)
@@ -104,7 +106,9 @@ class _Pass:
         made, living = _moment(live.made), _Living.of(live)
         self._look_at_roots()
         gone = [
-            path for path, root in self.roots.items() if not living.has(root) and self._age(path, default=made) < made
+            path
+            for path, root in self.roots.items()
+            if not living.has(root) and self._age(path, default=made) < made - self._doubt(root)
         ]
         self.ownerless = {path: self.former.ownerless.get(path, self.now) for path in gone}
         for path in [path for path in gone if self._is_ripe(self.former.ownerless.get(path))]:
@@ -112,6 +116,10 @@ class _Pass:
             del self.roots[path], self.ownerless[path]
             self.released.append(path)
         self.rooted = {digest for root in self.roots.values() for digest in root.digests}
+
+    def _doubt(self, root: Root) -> float:
+        """How much newer than a root the list must be: a run that is over needs it no more, whatever the clocks say."""
+        return 0.0 if root.run is not None and self._is_over(root.run) else min(self.grace, CLOCKS)
 
     def _retire(self, live: LiveList) -> None:
         """Take the names of old versions away; their bytes go when nothing else names them."""
@@ -266,33 +274,44 @@ def _former(store: Store) -> Collection:
     return last_collection(store) or Collection(at=0.0)
 
 
-def _complete(live: LiveList | None) -> LiveList:
+def _complete(live: LiveList | None, now: float) -> LiveList:
+    what = "the list of live objects (ConfigMap merkhet-live)"
     if live is None:
-        raise Unavailable("the list of live objects (ConfigMap merkhet-live) is not there; the operator writes it")
+        raise Unavailable(f"{what} is not there; the operator writes it")
     if not live.complete:
-        raise Unavailable(f"the list of live objects (ConfigMap merkhet-live) is not complete: {live.message}")
+        raise Unavailable(f"{what} is not complete: {live.message}")
+    if unknown := [kind for kind in KINDS if kind not in live.kinds]:
+        said = " and ".join(f"{kind}s" for kind in unknown)
+        raise Unavailable(f"{what} does not speak of {said}; use one version for operator and images")
+    if _moment(live.made) > now + CLOCKS:
+        raise Unavailable(f"{what} was made at {live.made}, which is yet to come; put the clocks of the nodes right")
     return live
 
 
 @dataclass(frozen=True, slots=True)
 class _Living:
-    """Who is on the list: objects by uid with their runs, and by kind and name."""
+    """Who is on the list: objects by uid with their runs, and by kind and name; and which kinds it is about."""
 
     runs: Mapping[str, frozenset[str]]
     names: frozenset[tuple[str, str]]
+    kinds: frozenset[str]
 
     @classmethod
     def of(cls, live: LiveList) -> _Living:
         return cls(
             {one.uid: frozenset(one.runs) for one in live.objects},
             frozenset((one.kind, one.name) for one in live.objects),
+            frozenset(live.kinds),
         )
 
     def has(self, root: Root) -> bool:
         """Whether the root's owner lives, and the run that it is for is not over."""
         owner = root.owner
+        if owner.kind not in self.kinds:
+            return True  # of a kind to come: the list cannot lack it
         if owner.uid is None:
-            return (owner.kind, owner.name) in self.names
+            made_now = root.made_by is not None and any(root.made_by in runs for runs in self.runs.values())
+            return made_now or (owner.kind, owner.name) in self.names
         runs = self.runs.get(owner.uid)
         return runs is not None and (root.run is None or root.run in runs)
 

@@ -56,10 +56,14 @@ def parsed(path: str, content: bytes) -> Any:
 
 
 def _found(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        if _DIGEST.fullmatch(value):
-            yield value
-    elif isinstance(value, dict):
-        yield from (found for inner in value.values() for found in _found(inner))
-    elif isinstance(value, list | tuple):
-        yield from (found for inner in value for found in _found(inner))
+    # No recursion: the operator does this for all objects of a namespace whenever one of them changes.
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str):
+            if one.startswith("sha256:") and _DIGEST.fullmatch(one):
+                yield one
+        elif isinstance(one, dict):
+            waiting.extend(one.values())
+        elif isinstance(one, list | tuple):
+            waiting.extend(one)

@@ -34,6 +34,7 @@ class Root(Message):
     version: Literal[1] = 1
     owner: RootOwner
     run: str | None = None  # the run's key, where it is used no longer than that
+    made_by: str | None = None  # the key of the run that makes the owner, which may not be there yet
     pod: str = ""  # that wrote it
     purpose: str
     digests: tuple[str, ...]
@@ -52,6 +53,7 @@ def hold_for_model(store: Store, model: str, number: int, run: Run, digests: Ite
     """Keep what a version of a model is made of and was trained on, as long as there is its ModelVersion."""
     root = Root(
         owner=RootOwner(kind="ModelVersion", name=f"{model}-v{number}"),
+        made_by=run.key,
         purpose=f"version {number} of model {model}, made by run {run.key}",
         digests=_sorted(digests),
     )

@@ -27,6 +27,8 @@ FOLDER_MODE = 0o2775  # the group is inherited, so that every pod of fsGroup may
 CHUNK = 1 << 20  # bytes
 TEMPORARY = ".tmp-"
 ASIDE = ".gone-"  # a blob that is being taken away
+PEOPLES = (paths.RAW, paths.CAPTURE)  # nothing that others rely on is named there
+RECOVERED = "lost+found"  # the file system's own, which others may not read
 # Filesystems of some object-store drivers know no hard links.
 NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 
@@ -81,7 +83,7 @@ class Volume:
     def list(self, prefix: str) -> Iterator[str]:
         """Paths below a folder, sorted; the whole store below ``""``."""
         top = self._at(prefix) if prefix else self.root
-        return iter(sorted(file.relative_to(self.root).as_posix() for file in _files(top)))
+        return iter(sorted(file.relative_to(self.root).as_posix() for file in _files(top, self.root)))
 
     def delete(self, path: str) -> None:
         """Take an object away; nothing happens where it is not."""
@@ -275,10 +277,20 @@ def flush_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _files(top: Path) -> Iterator[Path]:
-    for folder, folders, names in os.walk(top):
+def _files(top: Path, root: Path) -> Iterator[Path]:
+    for folder, folders, names in os.walk(top, onerror=_listing_failed):
         folders[:] = [name for name in folders if not name.startswith(".")]
+        for link in (Path(folder, name) for name in folders if Path(folder, name).is_symlink()):
+            if link.relative_to(root).parts[0] not in PEOPLES:
+                raise Corrupt(f"{link.relative_to(root)} is a link, and what it leads to is not listed; put the folder")
         yield from (Path(folder, name) for name in names if not name.startswith("."))
+
+
+def _listing_failed(error: OSError) -> None:
+    """A folder that cannot be listed must not look like one that is empty: what its files name would be let go."""
+    gone = isinstance(error, FileNotFoundError | NotADirectoryError)
+    if not gone and Path(error.filename).name != RECOVERED:
+        raise error
 
 
 def _verify(blob: IO[bytes], digest: str) -> None:

@@ -42,7 +42,9 @@ def component(namespace: str, *specs: Body) -> Body:
 def standing(admin: Person, namespace: str, spec: Body, *versions: str) -> None:
     """Apply it, and say that these versions stand."""
     admin.does("apply", "-f", "-", body=component(namespace, spec))
-    status = {"status": make.component_status(*versions)}
+    version = spec.get("version", "1")
+    stands = {"version": version} if version in versions else {}
+    status = {"status": make.component_status(*versions, **stands)}
     path = ("--namespace", namespace, "patch", "components", "preparation", "--subresource=status", "--type=merge")
     admin.does(*path, "--patch-file=/dev/stdin", body=status)
 
@@ -103,3 +105,12 @@ def test_an_old_version_comes_back_only_as_it_was_left(admin: Person, namespace:
 def test_a_version_that_does_not_stand_yet_may_be_corrected(admin: Person, namespace: str) -> None:
     standing(admin, namespace, {**SKLEARN, "version": "2"}, "1")
     admin.does("apply", "-f", "-", body=component(namespace, SQL, {"version": "2"}))
+
+
+def test_a_content_that_is_not_the_versions_may_be_put_back(admin: Person, namespace: str) -> None:
+    """Version 1 is known to stand, and this object was refused under it."""
+    standing(admin, namespace, {**SKLEARN, "version": "2"}, "1", "2")
+    admin.does("apply", "-f", "-", body=component(namespace, SQL, {"version": "1"}))
+    path = ("--namespace", namespace, "patch", "components", "preparation", "--subresource=status", "--type=merge")
+    admin.does(*path, "--patch-file=/dev/stdin", body={"status": {"version": None}})
+    admin.does("apply", "-f", "-", body=component(namespace, SKLEARN, {"version": "1"}))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import hashlib
 import json
 import os
@@ -17,16 +18,18 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 
 from merkhet.engine.access import Access
 from merkhet.engine.apiserver import HttpCluster
 from merkhet.engine.clock import SystemClock
+from merkhet.engine.cluster import AlreadyExists
 from merkhet.engine.metrics import Metrics
 from merkhet.errors import Unavailable
 from tests.bench.operator.processes import end, usage
@@ -121,7 +124,12 @@ async def _create(cluster: HttpCluster, names: list[str]) -> None:
         while names:
             name = names.pop()
             body = {"apiVersion": THING.api_version, "kind": THING.kind, "metadata": {"name": name}, "spec": {"x": 1}}
-            await cluster.create(THING, NAMESPACE, body, manager="people")
+            try:
+                await cluster.create(THING, NAMESPACE, body, manager="people")
+            except AlreadyExists:
+                pass  # it was made although its answer came too late
+            except Unavailable:
+                names.append(name)  # a server that is asked for thousands at once may let one wait too long
 
     await asyncio.gather(*(creator() for _ in range(CREATORS)))
 
@@ -130,18 +138,24 @@ async def _all_ready(access: Access, count: int) -> None:
     """Return when so many Things are Ready; a watch costs the API server less than lists would."""
     ready: set[str] = set()
     async with asyncio.timeout(PATIENCE):
-        session = await access.session()
-        url = access.server + THING.url(NAMESPACE)
-        query = {"watch": "true", "resourceVersion": "0"}
-        options = aiohttp.ClientTimeout(total=None)
-        async with session.get(url, params=query, headers=access.headers(), timeout=options) as response:
-            async for line in response.content:
-                body = json.loads(line)["object"]
+        while len(ready) < count:  # a server with too much to do ends watches; another begins with all that there is
+            async for body in _watched(access):
                 if (body.get("status") or {}).get("phase") == "Ready":
                     ready.add(body["metadata"]["name"])
                 if len(ready) >= count:
                     return
-    raise Unavailable(f"the watch ended with {len(ready)} of {count} Things ready")
+
+
+async def _watched(access: Access) -> AsyncIterator[dict[str, Any]]:
+    """The Things there are and all their changes, until the server ends it."""
+    session = await access.session()
+    url = access.server + THING.url(NAMESPACE)
+    query = {"watch": "true", "resourceVersion": "0"}
+    options = aiohttp.ClientTimeout(total=None)
+    with contextlib.suppress(aiohttp.ClientError):
+        async with session.get(url, params=query, headers=access.headers(), timeout=options) as response:
+            async for line in response.content:
+                yield json.loads(line)["object"]
 
 
 def _steady_writes(seconds: float) -> int:

@@ -20,7 +20,7 @@ import hashlib, json, random, sys, time
 from datetime import UTC, datetime
 from pathlib import Path
 from merkhet.contract.features import Blob, FeaturesManifest
-from merkhet.contract.live import LiveList, LiveObject
+from merkhet.contract.live import KINDS, LiveList, LiveObject
 from merkhet.contract.runs import Origin, Run, RunReport, digest_of
 from merkhet.errors import Missing
 from merkhet.store import claims, paths, roots
@@ -106,7 +106,7 @@ while True:
     held = [roots.root_at(store, path) for path in store.list("roots")]
     runs = tuple(root.run for root in held if not store.exists(paths.run_record(root.run)))
     owner = LiveObject(kind="ModelTraining", name="income", uid="uid", runs=runs)
-    live = LiveList(complete=True, made=made, objects=(owner,), keep={"adults": 2})
+    live = LiveList(complete=True, made=made, kinds=KINDS, objects=(owner,), keep={"adults": 2})
     done = collect(store, live, now=time.time(), grace=0.0)
     assert not done.stopped, done.stopped
 """

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from merkhet.contract.features import Blob, FeaturesManifest, FeaturesVersion
-from merkhet.contract.live import LiveList, LiveObject, PinnedVersion
+from merkhet.contract.live import KINDS, LiveList, LiveObject, PinnedVersion
 from merkhet.contract.runs import Origin, Run, RunReport
 from merkhet.store import claims, paths, roots
 from merkhet.store.collector import Collection, collect, last_collection
@@ -62,7 +62,7 @@ class Scene:
     def live(self, **more: Any) -> LiveList:
         """The list as the operator would write it now."""
         made = datetime.fromtimestamp(self.now, UTC).isoformat()
-        usual: dict[str, Any] = {"complete": True, "made": made, "objects": self.objects}
+        usual: dict[str, Any] = {"complete": True, "made": made, "kinds": KINDS, "objects": self.objects}
         return LiveList(**{**usual, "keep": self.keep, "pins": self.pins, "needed": self.needed, **more})
 
     @property
@@ -275,6 +275,9 @@ LISTS: dict[str, tuple[dict[str, Any], bool]] = {
     "the owner is gone": ({"objects": ()}, False),
     "another owner has the same name and run": ({"objects": (OTHER,)}, False),
     "the list is not complete": ({"objects": (), "complete": False}, True),
+    "the list is of an operator that knows fewer kinds": ({"objects": (), "kinds": KINDS[1:]}, True),
+    "the list is of an operator that knows no kinds": ({"objects": (), "kinds": ()}, True),
+    "the list was made in a time to come": ({"objects": (), "made": "2099-01-01T00:00:00Z"}, True),
     "the list is older than the root": ({"objects": (), "made": "2020-01-01T00:00:00Z"}, True),
     "nobody can tell when the list was made": ({"objects": (), "made": "yesterday"}, True),
 }
@@ -288,6 +291,39 @@ def test_a_root_goes_only_when_a_complete_and_newer_list_lacks_its_owner(
     for _ in range(3):
         scene.look(scene.live(**said))
     assert bool(list(scene.store.list("roots"))) is stays
+
+
+def test_a_root_of_a_kind_that_the_operator_does_not_know_stays(scene: Scene) -> None:
+    origin = Origin(kind="Forecast", namespace="people", name="income", uid="uid-forecast")
+    roots.hold_for_run(scene.store, Run(key=KEY, trigger="spec/x", origin=origin), [])
+    scene.clean()
+    assert list(scene.store.list("roots"))
+
+
+def test_clocks_that_are_apart_end_no_root(scene: Scene) -> None:
+    """A list made before the run, by a clock that is ahead, must not count as one that lacks the run."""
+    roots.hold_for_run(scene.store, run(), [])
+    ahead = datetime.fromtimestamp(scene.began + 300, UTC).isoformat()
+    for _ in range(3):
+        scene.look(scene.live(objects=(), made=ahead))
+    assert list(scene.store.list("roots"))
+    scene.store.create(paths.run_record(KEY), record({}))
+    scene.look(scene.live(objects=(), made=ahead))
+    scene.look(scene.live(objects=(), made=ahead))
+    assert not list(scene.store.list("roots"))
+
+
+def test_a_models_root_stays_while_the_run_that_makes_its_version_is_listed(scene: Scene) -> None:
+    version = scene.publish(1)
+    scene.publish(2)
+    roots.hold_for_model(scene.store, "income", 3, run(), [version])
+    scene.objects = (ALIVE,)  # its version could not be made yet: a quota, or nobody may
+    scene.clean()
+    assert scene.has(digest(b"rows 1"))
+    scene.objects = (IDLE,)
+    scene.clean()
+    scene.clean()
+    assert not scene.has(digest(b"rows 1"))
 
 
 def test_a_root_without_an_owner_has_a_grace_period_too(scene: Scene) -> None:
@@ -357,6 +393,26 @@ NO_LIST: dict[str, tuple[LiveList | None, str]] = {
 }
 
 
+def test_a_folder_that_cannot_be_listed_stops_the_pass_and_is_no_empty_one(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = scene.store.add(b"a model")
+    scene.store.create(paths.component("scale", "1"), json.dumps({"digest": model, "created": "x"}).encode())
+    walk = os.walk
+
+    def sick(top: Path, **more: Any) -> Any:
+        for folder, folders, names in walk(top, **more):
+            if Path(folder).name == "components":
+                more["onerror"](PermissionError(13, "Permission denied", str(folder)))
+                continue
+            yield folder, folders, names
+
+    monkeypatch.setattr(os, "walk", sick)
+    for _ in range(3):
+        assert "components" in scene.look().stopped
+    assert scene.has(model)
+
+
 @pytest.mark.parametrize(("live", "said"), NO_LIST.values(), ids=NO_LIST)
 def test_without_a_list_of_the_living_nothing_goes(scene: Scene, live: LiveList | None, said: str) -> None:
     lost = scene.store.add(b"lost")
@@ -366,6 +422,15 @@ def test_without_a_list_of_the_living_nothing_goes(scene: Scene, live: LiveList 
         assert said in done.stopped
     assert scene.has(lost)
     assert scene.store.exists(paths.feature_manifest(NAME, 1))
+
+
+def test_what_a_killed_pass_set_aside_comes_back_also_without_a_list(scene: Scene) -> None:
+    model = scene.store.add(b"a model")
+    target = scene.store.root / paths.blob(model)
+    target.rename(target.with_name(f".gone-{target.name}"))
+    assert not scene.has(model)
+    collect(scene.store, None, now=scene.now, grace=HOUR)
+    assert scene.has(model)
 
 
 def test_a_pass_whose_memory_is_lost_begins_all_grace_periods_anew(scene: Scene) -> None:

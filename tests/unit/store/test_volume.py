@@ -9,6 +9,7 @@ import random
 import stat
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -64,6 +65,41 @@ def test_paths_are_listed_sorted_and_without_temporary_files(store: Volume) -> N
     assert list(store.list("models")) == ["models/a-b/1.json", "models/a/10.json", "models/a/2.json", "models/b/1.json"]
     assert len(list(store.list(""))) == 5
     assert list(store.list("nothing")) == []
+
+
+def unlistable(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Make a folder one that we may not look into; root, as whom tests may run, could."""
+    scan = os.scandir
+
+    def refused(folder: str | Path) -> Any:
+        if Path(folder).name == name:
+            raise PermissionError(13, "Permission denied", str(folder))
+        return scan(folder)
+
+    monkeypatch.setattr(os, "scandir", refused)
+
+
+def test_a_folder_that_cannot_be_listed_is_no_empty_one(store: Volume, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.create("models/income/1.json", b"{}")
+    (store.root / "lost+found").mkdir()
+    unlistable(monkeypatch, "lost+found")
+    assert list(store.list("")) == ["models/income/1.json"]
+    assert list(store.list("models/never")) == []
+    monkeypatch.undo()
+    unlistable(monkeypatch, "income")
+    with pytest.raises(PermissionError, match="models/income"):
+        store.list("")
+
+
+def test_a_folder_behind_a_link_is_not_passed_over(store: Volume, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (store.root / "raw").mkdir()
+    (store.root / "raw" / "mine").symlink_to(elsewhere)
+    assert list(store.list("")) == []
+    (store.root / "models").symlink_to(elsewhere)
+    with pytest.raises(Corrupt, match="models is a link"):
+        store.list("")
 
 
 def test_deleting_twice_does_nothing(store: Volume) -> None:

@@ -16,6 +16,7 @@ from merkhet.kinds.component.plan import block_of, state_of, wish_of
 from merkhet.kinds.component.types import (
     MAX_EXAMPLES,
     MAX_VERSIONS,
+    TAKEN,
     ComponentStatus,
     StandingVersion,
     Tried,
@@ -26,7 +27,6 @@ from merkhet.kinds.kind import Live, Report
 from merkhet.kinds.run import State
 
 FAILED = "ExamplesFailed"
-TAKEN = "VersionTaken"
 TOLD = 5  # failed examples that a message tells; the status has all
 LONGEST = 900  # characters; a run's message ends at 1 024
 ADVICE = "; correct the component or the examples: the version does not stand yet"

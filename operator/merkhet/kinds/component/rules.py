@@ -24,10 +24,9 @@ _SAME = " && ".join(
         f"(!has(self.spec.onnx) || !has(oldSelf.spec.onnx) || ({_OF_A_GRAPH}))",
     )
 )
-# A version that does not stand yet may still be corrected; the Job refuses what comes in between.
-_STANDS = (
-    "has(self.status) && has(self.status.versions) && self.status.versions.exists(v, v.version == self.spec.version)"
-)
+# A version that does not stand yet may still be corrected, and so may a content that is not the one of the version; the
+# Job refuses what comes in between.
+_STANDS = "has(self.status) && has(self.status.version) && self.status.version == self.spec.version"
 
 COMPONENT = (
     Cel(

@@ -18,6 +18,7 @@ MAX_VERSIONS = 32
 MAX_USERS = 100
 # A task stands in a variable of the pod, which the kernel bounds at 128 KiB.
 MAX_SOURCE = 65536
+TAKEN = "VersionTaken"  # the reason where a version stands for another content than the spec's
 FLAVOURS: tuple[Flavour, ...] = ("sklearn", "sql", "python", "onnx")
 
 PythonName = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]

@@ -42,9 +42,14 @@ def wanted(spec: FeatureSetSpec) -> Online | None:
     return spec.online if spec.online is not None and spec.online.enabled else None
 
 
-def deciding(spec: FeatureSetSpec) -> list[str]:
-    """What the trigger says: a file for look-ups is made. How they are answered starts no run."""
-    return [] if wanted(spec) is None else ["online"]
+def deciding(spec: FeatureSetSpec, ended: int = 0) -> list[str | Body]:
+    """What the trigger says: a file for look-ups is made. How they are answered starts no run.
+
+    ``ended``: how often they were taken away. Versions since have no file, so that what was run before is run again.
+    """
+    if wanted(spec) is None:
+        return []
+    return [{"online": ended}] if ended else ["online"]
 
 
 def observe(meta: Meta, spec: FeatureSetSpec, world: World) -> Servers:
@@ -75,7 +80,8 @@ def look_again(servers: Servers, now: datetime) -> timedelta | None:
 def looked_up(spec: FeatureSetSpec, status: FeatureSetStatus, result: FeaturesResult | None) -> FeatureSetStatus:
     """The status with the version that can be looked up, which only grows."""
     if wanted(spec) is None:
-        return status.model_copy(update={"online": None})
+        ended = status.online_ended if status.online is None else (status.online_ended or 0) + 1
+        return status.model_copy(update={"online": None, "online_ended": ended})
     before = status.online or OnlineStatus()
     made = result.number if result is not None and result.online else None
     version = max((number for number in (before.version, made) if number is not None), default=None)

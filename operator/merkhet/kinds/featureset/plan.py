@@ -46,7 +46,7 @@ def state_of(features: FeatureSet, seen: Seen, now: datetime) -> State:
 
 def block_of(features: FeatureSet, seen: Seen, state: State, now: datetime) -> Block | None:
     """What keeps the wanted run from starting, while it has not been run."""
-    if state.phase != "Waiting" and trigger_of(features.spec) in (state.trigger, state.spec):
+    if state.phase != "Waiting" and _trigger(features) in (state.trigger, state.spec):
         return None
     home = features.meta.namespace
     others = block(uses_of(features.spec, home), seen.others, home, features.meta.name)
@@ -58,7 +58,7 @@ def wish_of(features: FeatureSet, setup: Setup, now: datetime) -> Wish:
     return Wish(
         kind=FEATURESET.kind,
         name=features.meta.name,
-        spec=trigger_of(features.spec),
+        spec=_trigger(features),
         annotation=runs.asked_for(features.meta),
         means=runs.digest_of_means(runs.means_of(features.spec, setup, USUAL)),
         tick=tick_of(schedule_of(features, now)),
@@ -70,7 +70,7 @@ def schedule_of(features: FeatureSet, now: datetime) -> ScheduleStatus | None:
     return scheduled(features.spec, features.status.schedule, features.meta.created, now)
 
 
-def trigger_of(spec: FeatureSetSpec) -> str:
+def trigger_of(spec: FeatureSetSpec, online_ended: int = 0) -> str:
     """The trigger of all that decides what the features are; how columns are described does not.
 
     New versions of other FeatureSets are not in it, unless one is pinned: they alone start no run.
@@ -89,9 +89,13 @@ def trigger_of(spec: FeatureSetSpec) -> str:
         *quality,
         *bias,
         *_times(spec),
-        *online.deciding(spec),
+        *online.deciding(spec, online_ended),
         *components.deciding(spec),
     )
+
+
+def _trigger(features: FeatureSet) -> str:
+    return trigger_of(features.spec, features.status.online_ended or 0)
 
 
 def _times(spec: FeatureSetSpec) -> list[Body]:

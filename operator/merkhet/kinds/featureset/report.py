@@ -82,11 +82,13 @@ def _published(status: FeatureSetStatus, result: FeaturesResult) -> FeatureSetSt
     """The status with this version in it; the newest is the one that users get."""
     if result.number is None:
         return status
+    before = next((one for one in status.versions if (one.version, one.digest) == (result.number, result.digest)), None)
     version = PublishedVersion(
         version=result.number,
         digest=result.digest,
         rows=result.rows,
-        created_at=result.created,
+        # A run that finds the same rows again makes no version.
+        created_at=before.created_at if before is not None and before.created_at else result.created,
         profile=result.profile,
     )
     others = [one for one in status.versions if one.version != version.version]

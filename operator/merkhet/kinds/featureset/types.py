@@ -183,7 +183,8 @@ class BiasLimits(Part):
     proxy_auc: Annotated[float, Field(ge=0.5, le=1)] | None = Field(
         default=None,
         alias="proxy_auc",
-        description="How well the other columns may tell the groups apart, as an area under the ROC curve.",
+        description="How well the other columns may tell the groups apart, as an area under the ROC curve; found out "
+        "only where it is limited.",
     )
 
 
@@ -416,6 +417,9 @@ class FeatureSetStatus(StatusPart):
     )
     bias: CheckedBias | None = Field(default=None, description="What was found when groups were last compared.")
     online: OnlineStatus | None = Field(default=None, description="What is known of look-ups.")
+    online_ended: int | None = Field(
+        default=None, description="How often look-ups were taken away; asked for again, they get a run of their own."
+    )
     components: Annotated[tuple[UsedComponent, ...], Field(max_length=8)] = Field(
         default=(), description="The components that the latest version was made with."
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from merkhet.api.meta import Body
+from merkhet.contract.live import NAMESPACE_VARIABLE
 from merkhet.contract.runs import SCRATCH_PATH, STORE_PATH
 from merkhet.kinds.kind import Setup
 from merkhet.manifests import labels, names, pods, volumes
@@ -29,7 +30,7 @@ def claim(setup: Setup) -> Body:
     }
 
 
-def gateway(setup: Setup) -> Body:
+def gateway(setup: Setup, namespace: str) -> Body:
     """One pod that mounts the store: ``kubectl exec merkhet-store-0 -- merkhet store …``.
 
     Under ReadWriteOnce it is also what all other pods of the store stand beside.
@@ -53,7 +54,7 @@ def gateway(setup: Setup) -> Body:
                         ["gateway"],
                         resources=AMOUNTS,
                         pull_policy=setup.pull_policy,
-                        variables={"HOME": SCRATCH_PATH},
+                        variables={"HOME": SCRATCH_PATH, NAMESPACE_VARIABLE: namespace},
                         mounts=[volumes.store_mount(), volumes.scratch_mount(), volumes.live_mount()],
                         readinessProbe=_stands(period_seconds=5),
                         livenessProbe=_stands(period_seconds=60),

@@ -5,6 +5,7 @@ It is judged from the cache, which is whole before any pass begins.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -15,6 +16,7 @@ from merkhet.api.conditions import timestamp
 from merkhet.api.meta import Api, Body
 from merkhet.contract.live import LIVE_FILE, LiveList, LiveObject, PinnedVersion
 from merkhet.kinds.apis import COMPONENT, CONFIGMAP, FEATURESET, MODELTRAINING, MODELVERSION
+from merkhet.kinds.featureset.inputs import task_of
 from merkhet.kinds.run import FINAL
 from merkhet.manifests import names
 from merkhet.store.references import digests
@@ -25,11 +27,17 @@ KEEP = 10  # versions of a FeatureSet that does not say
 MOST = 900 * 1024  # bytes; a ConfigMap ends at 1 MiB
 
 Objects = Mapping[Api, tuple[Body, ...]]
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
-def live_map(objects: Objects, former: Body | None, now: datetime) -> Body:
-    """The ConfigMap with the list; the former one's content where nothing has changed."""
-    wanted = bounded(live_list(objects, timestamp(now)))
+def live_map(
+    objects: Objects, former: Body | None, now: datetime, *, namespace: str = "", serving: Iterable[Body] = ()
+) -> Body:
+    """The ConfigMap with the list; the former one's content where nothing has changed.
+
+    ``serving`` are the Deployments that serve models: they need theirs even when its version is gone.
+    """
+    wanted = bounded(live_list(objects, timestamp(now), namespace=namespace, serving=serving))
     before = told(former)
     if before is not None and before.model_copy(update={"made": wanted.made}) == wanted:
         wanted = before
@@ -41,19 +49,20 @@ def live_map(objects: Objects, former: Body | None, now: datetime) -> Body:
     }
 
 
-def live_list(objects: Objects, made: str) -> LiveList:
+def live_list(objects: Objects, made: str, *, namespace: str = "", serving: Iterable[Body] = ()) -> LiveList:
     """All that keeps something in the store."""
     features, trainings = objects[FEATURESET], objects[MODELTRAINING]
+    pins = {pin for body in (*features, *trainings) for pin in _pins(body)}
+    needed = digests([_needs(body) for api in KINDS for body in objects[api]])
     return LiveList(
         complete=True,
         made=made,
+        namespace=namespace,
+        kinds=tuple(api.kind for api in KINDS),
         objects=tuple(_living(api, body) for api in KINDS for body in objects[api]),
         keep={_name(body): int((_spec(body).get("history") or {}).get("keep", KEEP)) for body in features},
-        pins=tuple(
-            PinnedVersion(feature_set=name, version=version)
-            for name, version in sorted({pin for body in (*features, *trainings) for pin in _pins(body)})
-        ),
-        needed=tuple(sorted(digests([_needs(body) for api in KINDS for body in objects[api]]))),
+        pins=tuple(PinnedVersion(feature_set=name, version=version) for name, version in sorted(pins)),
+        needed=tuple(sorted(needed.union(_pinned(features, pins), _served(serving)))),
     )
 
 
@@ -66,7 +75,9 @@ def bounded(live: LiveList, most: int = MOST) -> LiveList:
         f"the {len(live.objects)} objects of the namespace take {size} bytes, more than the {most} that fit into a "
         f"ConfigMap; delete ModelVersions that nobody needs: until then nothing is let go"
     )
-    return LiveList(complete=False, made=live.made, message=message)
+    return live.model_copy(
+        update={"complete": False, "message": message, "objects": (), "keep": {}, "pins": (), "needed": ()}
+    )
 
 
 def told(former: Body | None) -> LiveList | None:
@@ -89,32 +100,57 @@ def _unfinished(body: Body) -> Iterator[Body]:
             yield run
 
 
+def _begun(body: Body) -> Iterator[Body]:
+    """The same and those that failed: with other means they are tried again, on what they began with."""
+    yield from _unfinished(body)
+    yield from (run for run in (body.get("status") or {}).get("runs") or () if run.get("phase") == "Failed")
+
+
 def _needs(body: Body) -> Any:
     """Where the digests stand that an object needs: the record of a version, and what runs are being started on."""
     record = _spec(body).get("record") or {}
-    return [[record.get(part) for part in NEEDED], [run.get("inputs") for run in _unfinished(body)]]
+    inputs = [run.get("inputs") for run in _begun(body)]
+    return [[record[part] for part in NEEDED if part in record], inputs]
 
 
 def _pins(body: Body) -> Iterator[tuple[str, int]]:
     """The versions of FeatureSets that a spec names, and those that a run is being started on."""
+    home = body["metadata"].get("namespace")
     for reference in _references(_spec(body)):
-        if reference.get("version") is not None and reference.get("namespace") is None:
+        if reference.get("version") is not None and reference.get("namespace") in (None, home):
             yield str(reference["name"]), int(reference["version"])
     learnt = ((_spec(body).get("data") or {}).get("featureSet") or {}).get("name")
-    for run in _unfinished(body):
+    for run in _begun(body):
         if learnt and run.get("dataVersion"):
             yield str(learnt), int(run["dataVersion"])
 
 
+def _pinned(features: Iterable[Body], pins: set[tuple[str, int]]) -> Iterator[str]:
+    """The digests of pinned versions: a run finds them by these, also where a name went before it was pinned."""
+    for body in features:
+        for version in (body.get("status") or {}).get("versions") or ():
+            if (_name(body), version.get("version")) in pins and version.get("digest"):
+                yield str(version["digest"])
+
+
+def _served(serving: Iterable[Body]) -> Iterator[str]:
+    """The digests that servers of models are told of."""
+    for body in serving:
+        yield from _DIGEST.findall(task_of(body))
+
+
 def _references(value: Any) -> Iterator[Body]:
     """All ``featureSet: {name, version}`` of a spec, wherever they stand in it."""
-    if isinstance(value, dict):
-        found = value.get("featureSet")
-        if isinstance(found, dict) and "name" in found:
-            yield found
-    inner: Iterable[Any] = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    for one in inner:
-        yield from _references(one)
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            found = one.get("featureSet")
+            if isinstance(found, dict) and "name" in found:
+                yield found
+            waiting.extend(one.values())
+        elif isinstance(one, list):
+            waiting.extend(one)
 
 
 def _name(body: Body) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from merkhet.api.meta import Body
-from merkhet.kinds.apis import CLAIM, CONFIGMAP
+from merkhet.kinds.apis import CLAIM, CONFIGMAP, DEPLOYMENT, MODELDEPLOYMENT
 from merkhet.kinds.kind import Resource, Setup, World
 from merkhet.kinds.namespacestore.living import KINDS, Objects
 from merkhet.kinds.namespacestore.types import StoreSpec, StoreStatus
-from merkhet.manifests import names
+from merkhet.manifests import labels, names
 
 NamespaceStore = Resource[StoreSpec, StoreStatus]
 
@@ -22,6 +22,7 @@ class Seen:
     claim: Body | None
     objects: Objects  # all that keeps something in the store
     living: Body | None  # the list of them as it was written last
+    serving: tuple[Body, ...] = ()  # the Deployments that serve models
 
 
 async def observe(store: NamespaceStore, world: World) -> Seen:
@@ -32,4 +33,5 @@ async def observe(store: NamespaceStore, world: World) -> Seen:
         world.get(CLAIM, namespace, names.STORE),
         {api: tuple(world.select(api, namespace, {})) for api in KINDS},
         world.get(CONFIGMAP, namespace, names.LIVE),
+        tuple(world.select(DEPLOYMENT, namespace, {labels.KIND: MODELDEPLOYMENT.kind.lower()})),
     )

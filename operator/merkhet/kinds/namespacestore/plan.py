@@ -12,13 +12,15 @@ from merkhet.kinds.namespacestore.living import live_map
 from merkhet.kinds.namespacestore.observe import NamespaceStore, Seen
 
 
-def plan(_store: NamespaceStore, seen: Seen, now: datetime) -> Plan:
+def plan(store: NamespaceStore, seen: Seen, now: datetime) -> Plan:
     """Claim, gateway, list. The claim outlives everything and is never written again: whoever enlarges it means it."""
+    namespace = store.meta.namespace
+    living = live_map(seen.objects, seen.living, now, namespace=namespace, serving=seen.serving)
     return Plan(
         (
             Child(CLAIM, claim(seen.setup), rule="create", owned=False),
-            Child(STATEFULSET, gateway(seen.setup)),
-            Child(CONFIGMAP, live_map(seen.objects, seen.living, now)),
+            Child(STATEFULSET, gateway(seen.setup, namespace)),
+            Child(CONFIGMAP, living),
             *sharing.children(seen.objects[FEATURESET], seen.setup),
         )
     )

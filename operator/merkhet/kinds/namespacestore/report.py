@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 
 from merkhet.api.conditions import Fact, progressing, ready, stalled
+from merkhet.kinds.apis import FEATURESET
 from merkhet.kinds.common import problem_facts
 from merkhet.kinds.kind import Live, Report
 from merkhet.kinds.namespacestore.observe import NamespaceStore, Seen
+from merkhet.kinds.namespacestore.sharing import not_given
 from merkhet.kinds.namespacestore.types import StoreStatus
 from merkhet.manifests import names
 
@@ -24,4 +26,6 @@ def _facts(seen: Seen) -> tuple[Fact, ...]:
     if phase != "Bound":
         storage = f"class {seen.setup.store_class}" if seen.setup.store_class else "the cluster's default class"
         return progressing("ClaimPending", f"claim {names.STORE} has no volume yet; {storage} has to provide one")
+    if (fault := not_given(seen.objects[FEATURESET], seen.setup)) is not None:
+        return stalled(*fault)
     return ready("Provided", f"claim {names.STORE} has its volume")

@@ -13,7 +13,7 @@ from merkhet.kinds.kind import Child, Setup
 from merkhet.manifests import sharing as manifests
 
 CHILDREN = (CONFIGMAP, DEPLOYMENT, SERVICE)
-# A ConfigMap ends at 1 MiB, and a grant takes less than 128 bytes; those beyond are not granted.
+# A ConfigMap ends at 1 MiB, and a grant takes less than 128 bytes; those beyond are not granted, and that is said.
 MOST_GRANTS = 7000
 
 
@@ -33,6 +33,20 @@ def children(features: Iterable[Body], setup: Setup) -> tuple[Child, ...]:
         Child(DEPLOYMENT, server),
         Child(SERVICE, manifests.service(), exact=(("spec", "selector"), ("spec", "ports"))),
     )
+
+
+def not_given(features: Iterable[Body], setup: Setup, most: int = MOST_GRANTS) -> tuple[str, str] | None:
+    """Why something that is shared is not given: reason and words; None where all is."""
+    count = sum(len(shared_with(body)) for body in features)
+    if count and not setup.share_key:
+        said = (
+            "FeatureSets are shared, and the installation has no key to share by: see sharing.secretName of the chart"
+        )
+        return "NoShareKey", said
+    if count > most:
+        said = f"FeatureSets are shared {count} times, and {most} fit: the last {count - most} by name are not given"
+        return "TooManyGrants", f"{said}; name fewer namespaces in spec.share"
+    return None
 
 
 def granted(features: Iterable[Body], key: str) -> Grants:

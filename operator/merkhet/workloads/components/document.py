@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+import logging
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import PurePosixPath
 from typing import TypeVar
 
@@ -13,6 +16,8 @@ from merkhet.contract.component import ComponentDocument, ComponentPointer, Kept
 from merkhet.errors import Corrupt, Missing, Refused
 from merkhet.store import paths
 from merkhet.store.port import Store
+
+logger = logging.getLogger(__name__)
 
 MOST_VERSIONS = 32  # that a report tells of
 SHOWN = 8  # versions in a message
@@ -25,7 +30,15 @@ def resolve(store: Store, name: str, version: str, digest: str | None = None) ->
     Raises: ``Missing`` where the store has none, ``Corrupt`` where what it has is another.
     """
     digest = digest or _pointer(store, name, version).digest
-    document = _document(store, digest)
+    try:
+        document = _document(store, digest)
+    except Missing as error:
+        raise Missing(
+            f"version {version} of component {name} is {digest}, which is not in the store; restore it from a "
+            f"snapshot, or set the annotation merkhet.dev/run of Component {name} to a new value while that is the "
+            "version in its spec, and then here",
+            reason="ComponentMissing",
+        ) from error
     if (document.name, document.version) != (name, version):
         raise Corrupt(
             f"{digest} is version {document.version} of component {document.name}, wanted was version {version} of "
@@ -42,9 +55,17 @@ def keep(store: Store, document: ComponentDocument, now: str) -> str:
     digest = store.add(document.dump().encode())
     path = paths.component(document.name, document.version)
     blobs = () if document.onnx is None else (document.onnx.digest,)
-    if store.create(path, ComponentPointer(digest=digest, created=now, blobs=blobs).dump().encode()):
-        return digest
+    if not store.create(path, ComponentPointer(digest=digest, created=now, blobs=blobs).dump().encode()):
+        see_not_taken(store, document)  # another Job was faster, or it stands since long
+    return digest
+
+
+def see_not_taken(store: Store, document: ComponentDocument) -> None:
+    """Raises: ``Refused`` where the document's version stands for another content."""
+    if not store.exists(paths.component(document.name, document.version)):
+        return
     kept = _pointer(store, document.name, document.version).digest
+    digest = f"sha256:{hashlib.sha256(document.dump().encode()).hexdigest()}"
     if kept != digest:
         raise Refused(
             f"version {document.version} of component {document.name} is taken: it stands for {kept} and this is "
@@ -52,25 +73,31 @@ def keep(store: Store, document: ComponentDocument, now: str) -> str:
             "back",
             reason="VersionTaken",
         )
-    return digest
 
 
 def versions(store: Store, name: str) -> tuple[KeptVersion, ...]:
-    """The newest versions that stand in the store, the newest first."""
-    found = sorted(_pointers(store, name), key=lambda one: (one[1].created, one[0]), reverse=True)[:MOST_VERSIONS]
-    return tuple(
-        KeptVersion(
-            version=version,
-            digest=pointer.digest,
-            flavour=_document(store, pointer.digest).flavour,
-            created=pointer.created,
-        )
-        for version, pointer in found
-    )
+    """The newest versions that stand in the store, the newest first; those that cannot be read are passed over."""
+    found = sorted(_pointers(store, name), key=lambda one: (one[1].created, one[0]), reverse=True)
+    return tuple(islice(_standing(store, found), MOST_VERSIONS))
+
+
+def _standing(store: Store, found: Iterable[tuple[str, ComponentPointer]]) -> Iterator[KeptVersion]:
+    for version, pointer in found:
+        try:
+            flavour = _document(store, pointer.digest).flavour
+        except (Missing, Corrupt) as error:
+            # Whoever uses it is told. What is wrong with an old version keeps no new one from standing.
+            logger.warning("version %s cannot be read: %s", version, error)
+            continue
+        yield KeptVersion(version=version, digest=pointer.digest, flavour=flavour, created=pointer.created)
 
 
 def _pointers(store: Store, name: str) -> Iterator[tuple[str, ComponentPointer]]:
-    return ((version, _pointer(store, name, version)) for version in _known(store, name))
+    for version in _known(store, name):
+        try:
+            yield version, _pointer(store, name, version)
+        except Corrupt as error:
+            logger.warning("version %s cannot be read: %s", version, error)
 
 
 def _known(store: Store, name: str) -> list[str]:

@@ -65,7 +65,12 @@ def _faults(found: pa.Table, example: Example) -> Iterator[str]:
 
 def _faults_of_column(name: str, found: pa.ChunkedArray, wanted: list[Any], tolerance: float) -> Iterator[str]:
     single = found.type == pa.float32()
-    for row, (is_, should_be) in enumerate(zip(found.to_pylist(), wanted, strict=True), 1):
+    try:
+        values = found.to_pylist()
+    except (ValueError, OverflowError, LookupError) as error:  # a year 10000, nanoseconds, a zone of no name
+        yield f"column {name} is {found.type} with a value that no example can have: {str(error)[:120]}"
+        return
+    for row, (is_, should_be) in enumerate(zip(values, wanted, strict=True), 1):
         plain = _plain(is_)
         if not _agree(plain, should_be, tolerance, single=single):
             close = _is_number(plain) and _is_number(should_be) and math.isclose(plain, should_be, rel_tol=1e-5)

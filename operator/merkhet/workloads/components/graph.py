@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from merkhet.contract.component import ComponentDocument
-from merkhet.errors import InvalidSpec, Missing, Refused
+from merkhet.errors import Corrupt, InvalidSpec, Missing, Refused
 from merkhet.store import paths
 from merkhet.store.port import Store
 from merkhet.workloads.components import onnx
@@ -18,13 +18,27 @@ from merkhet.workloads.run import Places, Progress, RefusedForNow
 
 
 def admit(document: ComponentDocument, uri: str, store: Store, *, places: Places, progress: Progress) -> None:
-    """Make the file a blob of the store.
+    """Make the file a blob of the store, unless it is one already: then nobody asks where it came from.
 
     Raises: ``Refused`` for a file that is another than the digest says, that needs files or operators which are not
     its own, or that cannot be read; ``Missing`` where there is none.
     """
     assert document.onnx is not None
     what = f"component {document.name}"
+    if not _is_kept(document.onnx.digest, store):
+        _fetch(document.onnx.digest, uri, store, what=what, places=places, progress=progress)
+    onnx.Graph.open(document.onnx, store, what)
+
+
+def _is_kept(digest: str, store: Store) -> bool:
+    try:
+        store.open(digest).close()
+    except (Missing, Corrupt):
+        return False
+    return True
+
+
+def _fetch(digest: str, uri: str, store: Store, *, what: str, places: Places, progress: Progress) -> None:
     progress(f"fetching {uri}")
     with tempfile.TemporaryDirectory(dir=places.scratch) as folder:
         file = Path(folder) / "component.onnx"
@@ -33,10 +47,9 @@ def admit(document: ComponentDocument, uri: str, store: Store, *, places: Places
         else:
             # A copy: a user's file may change while it is looked at.
             shutil.copyfile(_in_store(uri, places.store, what), file)
-        _see_digest(file, document.onnx.digest, f"{what}: {uri}")
+        _see_digest(file, digest, f"{what}: {uri}")
         onnx.check(file.read_bytes(), what)
         store.add(file)
-    onnx.Graph.open(document.onnx, store, what)
 
 
 def _see_digest(file: Path, wanted: str, what: str) -> None:

@@ -38,6 +38,8 @@ def try_and_keep(
     Raises: ``Refused`` where no example is to blame: the component cannot be meant, or its version is taken.
     """
     document = task.document
+    # Before the examples: where they fail, what is said of a version that stands is said of this content.
+    documents.see_not_taken(store, document)
     scratch = places.scratch / f"component-{uuid.uuid4().hex}"
     scratch.mkdir(parents=True)
     try:

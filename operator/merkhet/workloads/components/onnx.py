@@ -75,6 +75,11 @@ class Graph:
         return opened
 
     @property
+    def takes(self) -> frozenset[str]:
+        """The columns that go in."""
+        return frozenset(self.columns or (tensor.name for tensor in self.session.get_inputs()))
+
+    @property
     def width(self) -> int:
         """Values of a row, in and out."""
         return sum(
@@ -173,6 +178,11 @@ class Graph:
     def _numbers(self, name: str, column: pa.ChunkedArray, wanted: np.dtype[Any]) -> Array:
         if pa.types.is_boolean(column.type):
             column = column.cast(pa.int8())
+        if pa.types.is_decimal(column.type) and _is_beyond_doubles(column):
+            raise self._mismatch(
+                f"column {name} is {column.type} with values beyond 2^53, which come to a graph as float64 and would "
+                "change; cast it to bigint in the query, or take a larger unit"
+            )
         try:
             exact = _exact(column)
         except pa.ArrowInvalid as error:
@@ -222,7 +232,10 @@ def check(content: bytes, what: str) -> None:
     """Refuse a file that is more than a graph of ONNX's own operators over rows."""
     if len(content) > MOST_BYTES:
         raise Refused(f"{what} is larger than {MOST_BYTES // 1024**2} MiB", reason=REASON)
-    graph.check(content, what)  # other files, foreign operators; before onnx reads it
+    try:
+        graph.check(content, what)  # other files, foreign operators; before onnx reads it
+    except RecursionError:
+        raise Refused(f"{what} is nested more deeply than any graph of operators", reason=REASON) from None
     try:
         model = onnx.ModelProto.FromString(content)
     except Exception as error:
@@ -289,6 +302,12 @@ def _exact(column: pa.ChunkedArray) -> Array:
         doubles = pc.cast(column, pa.float64())  # safe: beyond 2^53 it raises
         return np.asarray(doubles.to_numpy(), dtype=np.float64)
     return np.asarray(pc.cast(column, pa.float64(), safe=False).to_numpy(), dtype=np.float64)
+
+
+def _is_beyond_doubles(column: pa.ChunkedArray) -> bool:
+    """Whether a decimal may not be the same number as a double."""
+    doubles = np.abs(_exact(column))
+    return bool((doubles[np.isfinite(doubles)] >= 2.0**53).any())
 
 
 def _first_line(error: Exception) -> str:

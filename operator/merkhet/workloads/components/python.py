@@ -6,6 +6,7 @@ is read up to a bound, the table is validated before anybody looks at it.
 
 from __future__ import annotations
 
+import builtins
 import json
 import logging
 import math
@@ -43,6 +44,7 @@ MOST_RESULT = 4 * 1024**3  # bytes
 # What a column may be, and what it becomes for the database.
 KEPT = (pa.types.is_integer, pa.types.is_float32, pa.types.is_float64, pa.types.is_boolean, pa.types.is_string,
         pa.types.is_large_string, pa.types.is_date32, pa.types.is_timestamp, pa.types.is_decimal128)  # fmt: skip
+ARROWS = frozenset({name for name in dir(pa) if name.startswith("Arrow")})  # exceptions
 HINTS = {
     "PermissionError": "a component may not start programs, reach the network (but with `network: true`) or touch "
     "files outside its temporary folder",
@@ -129,10 +131,20 @@ class _Run:
                 table = pa.ipc.open_file(stream).read_all()
             self._see_columns(table.schema)
             table.validate(full=True)
-            return pa.table({name: _plain(table.column(name)) for name in table.column_names})
+            return pa.table({name: self._kept(at, table.column(name)) for at, name in enumerate(table.column_names)})
         except (pa.ArrowException, OSError, ValueError) as error:
             raise self._refused(
                 f"leaves a table that cannot be read: {type(error).__name__}", "ComponentFailed"
+            ) from error
+
+    def _kept(self, position: int, column: pa.ChunkedArray) -> pa.ChunkedArray:
+        try:
+            return _plain(column)
+        except pa.ArrowInvalid as error:  # of times alone: all else keeps its values
+            raise self._refused(
+                f"gives column {position + 1} as {column.type} with a time that is no whole number of microseconds, or "
+                "too far away for them; round it or leave it out",
+                "ComponentFailed",
             ) from error
 
     def _landlock(self) -> bool:
@@ -159,19 +171,28 @@ class _Run:
         line = outcome.get("line")
         where = f", line {line}" if isinstance(line, int) else ""
         if problem == "NoSandbox":
-            return self._refused(f"is not run, because it could not be held: {outcome['said']}", "NoSandbox")
+            why = "" if self.personal else f": {outcome['said']}"
+            return self._refused(f"is not run, because it could not be held{why}", "NoSandbox")
         if problem == "NoResult":
-            return Refused(f"{self.what}: {outcome['said']}", reason="ComponentFailed")
+            unsaid = (
+                f"{self.step.entrypoint} gives no pyarrow Table, or there is no such function, or it gives too much"
+            )
+            return Refused(f"{self.what}: {unsaid if self.personal else outcome['said']}", reason="ComponentFailed")
         if problem == "Memory":
             return self._refused(
                 f"needs more than {self.memory // 1024**2} MiB{where}; raise resources.limits.memory or do with less",
                 "OutOfMemory",
             )
-        kind = str(outcome["type"])
         told = not self.personal or not outcome["compiled"]
+        kind = self._named(str(outcome["type"]))
         said = f": {outcome['said']}" if told and outcome["said"] else ""
         hint = f" ({HINTS[kind]})" if kind in HINTS else ""
         return RefusedForNow(f"{self.what}{where}: {kind}{said}{hint}", reason="ComponentFailed")
+
+    def _named(self, kind: str) -> str:
+        """What an exception is called; code may give its own any name, one of a value too."""
+        known = hasattr(builtins, kind) or kind in HINTS or kind in ARROWS
+        return kind if known or not self.personal else "an exception of its own"
 
     def _ended(self, code: int) -> Refused:
         """What it means that there is no outcome."""
@@ -192,17 +213,22 @@ class _Run:
             raise self._refused(f"gives {len(schema)} columns; wanted 1 to {MOST_COLUMNS}", "ComponentFailed")
         twice = [name for name, count in Counter(name.lower() for name in schema.names).items() if count > 1]
         if twice:
-            raise self._refused(f"gives more than one column {twice[0][:64]}; name them apart", "ComponentFailed")
-        for column in schema:
+            called = "of the same name" if self.personal else twice[0][:64]
+            raise self._refused(f"gives more than one column {called}; name them apart", "ComponentFailed")
+        for number, column in enumerate(schema, 1):
             if not column.name.isprintable() or not 1 <= len(column.name) <= 255:
+                called = f"{number} without a good name" if self.personal else f"named {column.name[:64]!r}"
                 raise self._refused(
-                    f"gives a column named {column.name[:64]!r}; wanted 1 to 255 characters that can be printed",
+                    f"gives a column {called}; wanted 1 to 255 characters that can be printed",
                     "ComponentFailed",
                 )
             kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
             if not any(fits(_simple(kind)) for fits in KEPT):
+                called = number if self.personal else column.name
+                shown = str(column.type)[:64]
+                shown = shown.partition("<")[0] if self.personal else shown  # parts have names too
                 raise self._refused(
-                    f"gives column {column.name} as {str(column.type)[:64]}, which a feature cannot be; wanted "
+                    f"gives column {called} as {shown}, which a feature cannot be; wanted "
                     "integers, float32, float64, decimals, booleans, text, dates or timestamps: cast it",
                     "ComponentFailed",
                 )
@@ -272,6 +298,8 @@ def _packages() -> str:
 def _simple(kind: pa.DataType) -> pa.DataType:
     if pa.types.is_date64(kind):
         return pa.date32()
+    if pa.types.is_timestamp(kind):
+        return pa.timestamp("us", None if kind.tz is None else "UTC")  # the same instant, as the database counts
     return pa.string() if str(kind) == "string_view" else kind
 
 

@@ -118,9 +118,15 @@ REFUSED: dict[str, Numbers] = {
     "shmat": (30, 196),
     "shmctl": (31, 195),
     "semget": (64, 190),
+    "semop": (65, 193),
+    "semtimedop": (220, 192),
+    "semctl": (66, 191),
     "msgget": (68, 186),
     "msgsnd": (69, 189),
+    "msgrcv": (70, 188),
+    "msgctl": (71, 187),
     "mq_open": (240, 180),
+    "mq_unlink": (241, 181),
     # What Landlock leaves to the owner of a file, and the store's files have the same owner.
     "truncate": (76, 45),
     "chmod": (90, None),
@@ -166,18 +172,22 @@ BY_NAME: dict[str, Numbers] = {
     "mknod": (133, None),
     "mknodat": (259, 33),
 }
-# Looked at by their arguments: the first, and of the last two the second, which says what is to be done.
+# Looked at by their arguments: the first, and of the last three the second, which says what is to be done.
 CLONE: Numbers = (56, 220)
 CLONE3: Numbers = (435, 435)  # its flags are in memory, which a filter cannot see
 SOCKET: Numbers = (41, 198)
 OWN_ONLY: tuple[Numbers, ...] = ((62, 129), (234, 131), (302, 261))  # kill, tgkill, prlimit64: this process alone
 FCNTL: Numbers = (72, 25)
 IOCTL: Numbers = (16, 29)
+SOCKETPAIR: Numbers = (53, 199)
 SIGNALS_TO_OTHERS = (8, 15, 10)  # F_SETOWN, F_SETOWN_EX, F_SETSIG
 TERMINALS_OF_OTHERS = (0x5412, 0x541C, 0x8901, 0x8902)  # TIOCSTI, TIOCLINUX, FIOSETOWN, SIOCSPGRP
 LAST_KNOWN = 451  # newer calls are as if the kernel had none of them, and so are those of x32
 CLONE_THREAD = 0x10000
 AF_INET, AF_INET6 = 2, 10
+# Two ends for each other, which event loops want; one for datagrams could be sent anywhere on the machine. With
+# SOCK_CLOEXEC and SOCK_NONBLOCK or without.
+STREAMS = (0x1, 0x80001, 0x801, 0x80801)
 
 # The same on all machines.
 SECCOMP = {"x86_64": 317, "aarch64": 277}
@@ -240,6 +250,8 @@ def _run(request: dict[str, Any], folder: Path) -> dict[str, Any]:
 
         stream = pa.memory_map(str(folder / ROWS))
         if not request["landlock"]:
+            # What an import does of its own accord is held as well, but for the files that it is read from.
+            _shut_calls(network=False, by_name=False)
             _import_named(request["source"])
         _limit(request, pages=int(sizes.read().split()[0]))
     _shut_calls(network=request["network"], by_name=not request["landlock"])
@@ -425,6 +437,8 @@ def _by_arguments(at: int, process: int, *, network: bool, refuse: bytes) -> lis
     for call, commands in ((FCNTL, SIGNALS_TO_OTHERS), (IOCTL, TERMINALS_OF_OTHERS)):
         refusing = [step for command in commands for step in _if_is(command, refuse)]
         code += _when(call[at], [_load(SECOND), *refusing, allow])
+    pairs = [step for kind in STREAMS for step in _if_is(kind, allow)]
+    code += _when(SOCKETPAIR[at], [_load(SECOND), *pairs, refuse])
     families = [step for family in (AF_INET, AF_INET6) if network for step in _if_is(family, allow)]
     return code + _when(SOCKET[at], [_load(FIRST), *families, refuse])
 

@@ -20,6 +20,7 @@ from merkhet.workloads import cgroup
 from merkhet.workloads.features import tables
 from merkhet.workloads.features.contract import FLOATS, INTEGERS, TYPES
 from merkhet.workloads.features.disparities import METRICS, OF_LABELS, Group, Grouped, findings, ordered
+from merkhet.workloads.features.proxies import METRIC as PROXY
 from merkhet.workloads.features.proxies import proxy_finding, sampled
 from merkhet.workloads.features.quality import TABLE, relation
 from merkhet.workloads.features.rules import VALUES
@@ -79,11 +80,11 @@ class Comparer:
         except duckdb.Error as error:
             raise self.telling.meaning(error, "comparing groups") from error
         _see_positive(comparison, bias, counted[0])
-        # After the database: its memory is the sample's now.
-        sample = sampled(self.task, comparison.attributes, columns, files)
-        told = [
-            finding for one in counted for finding in (*findings(one, bias, columns), proxy_finding(one, bias, sample))
-        ]
+        told = [finding for one in counted for finding in findings(one, bias, columns)]
+        if PROXY in bias.limits:  # models are fitted for it: it takes seconds, and only who asks waits
+            # After the database: its memory is the sample's now.
+            sample = sampled(self.task, comparison.attributes, columns, files)
+            told += [proxy_finding(one, bias, sample) for one in counted]
         return CheckedBias(findings=tuple(ordered(told)), groups=tuple(_told(counted, columns, bias)))
 
 

@@ -9,7 +9,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO
 
@@ -29,9 +29,21 @@ PATIENCE_SECONDS = 180.0
 AGAIN_SECONDS = 3.0
 CHUNK = 1 << 20  # bytes
 
+Hold = Callable[[Iterable[str]], None]  # keeps blobs from the collector
 
-def fetch(version: FeaturesVersion, store: Store, progress: Progress, *, patience: float = PATIENCE_SECONDS) -> None:
+
+def fetch(
+    version: FeaturesVersion,
+    store: Store,
+    progress: Progress,
+    *,
+    hold: Hold = lambda _: None,
+    patience: float = PATIENCE_SECONDS,
+) -> None:
     """Have the manifest and all rows of a version in our own store.
+
+    ``hold`` is told what rows the version has before any is looked for: one that is here already, and that nothing of
+    ours names any more, might else be let go meanwhile.
 
     Raises: ``Missing`` where the giver has it no more, ``Corrupt`` for other bytes than were asked for,
     ``Unavailable`` where the giver does not answer, or does not share it. Units: seconds.
@@ -42,6 +54,7 @@ def fetch(version: FeaturesVersion, store: Store, progress: Progress, *, patienc
     progress(f"fetching {giver.words}")
     manifest = _take(giver, manifest_path(version.name, version.digest), version.digest, LARGEST_MANIFEST, store)
     known = _parsed(giver.words, store, manifest)
+    hold(blob.digest for blob in known.blobs)
     for number, blob in enumerate(known.blobs, 1):
         if not store.exists(paths.blob(blob.digest)):
             progress(f"fetching {giver.words}: part {number} of {len(known.blobs)}")

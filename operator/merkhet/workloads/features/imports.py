@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 from merkhet.contract.features import Column, ColumnContract, FeaturesManifest, FeaturesTask, FeaturesVersion, Join
 from merkhet.errors import Corrupt, MerkhetError, Missing, Refused
 from merkhet.store.port import Store
+from merkhet.store.roots import hold_for_run
 from merkhet.workloads.features.fetch import fetch
 from merkhet.workloads.features.sources import Located
 from merkhet.workloads.run import Progress
@@ -66,7 +68,7 @@ def take(task: FeaturesTask, store: Store, progress: Progress) -> Imports:
         progress(f"verifying {count} version{'s' if count > 1 else ''} of other FeatureSets")
     for version in (*(one.features for one in task.sources), *(join.features for join in task.joins)):
         if version is not None and version.namespace is not None:
-            fetch(version, store, progress)
+            fetch(version, store, progress, hold=partial(hold_for_run, store, task.run))
     tables = {one.name: imported(one.features, home, store) for one in task.sources if one.features is not None}
     return Imports(tables, tuple(Joined(join, imported(join.features, home, store)) for join in task.joins))
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
@@ -22,7 +24,8 @@ from merkhet.workloads.features.imports import Imports, lineage, marked, take
 from merkhet.workloads.features.pointintime import add_joins
 from merkhet.workloads.features.profile import Profiler
 from merkhet.workloads.features.quality import Checker
-from merkhet.workloads.features.sources import locate
+from merkhet.workloads.features.sources import Located, locate
+from merkhet.workloads.features.tables import Database, Telling
 from merkhet.workloads.features.versions import manifest_at, published_numbers
 from merkhet.workloads.run import Places, Progress
 
@@ -51,7 +54,8 @@ def make_version(
         written, findings, bias = _materialise(Checker(task, scratch, telling, now), imports, store, progress)
         profiler = Profiler(scratch, telling, quality=findings, bias=bias, of=written.digest)
         desk = online.Desk(store, scratch, telling, progress)
-        online.check(task, written.columns, written.blobs, desk)
+        if not _is_kept_back(task, profiler):
+            online.check(task, written.columns, written.blobs, desk)
         return online.offer(task, _publish(task, written, profiler, store, progress), desk)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -66,13 +70,13 @@ def _materialise(
         locate(source, telling.store_root, scratch, progress) for source in task.sources if source.features is None
     ]
     components = steps.resolve(task.components, store)
-    room = steps.Room(store, scratch, cgroup.limits(), telling.personal, progress)
+    known = imports.personal | {column.name for column in task.columns if column.personal}
+    room = steps.Room(store, scratch, cgroup.limits(), telling.personal, progress, known)
     sources = [*found, *imports.located()]
-    with tables.database(sources, room.limits, scratch, telling, later=[room.file]) as database:
-        components.define(database)
-        statement = database.statement(task.query or _only_source(task))
-        statement = add_joins(statement, task.timestamp, imports.joins, database)
-        statement = components.transform(statement, database, room)
+    with _opened(task, sources, components, room, telling) as (database, query):
+        statement = add_joins(query, task.timestamp, imports.joins, database)
+        transformed = components.transform(statement, database, room)
+        statement, task = transformed.statement, transformed.contract(task)
         columns = database.columns_of(statement)
         wanted = select(marked(task, imports, [name for name, _ in columns]), columns)
         checks = checker.prepare(wanted.columns)
@@ -84,17 +88,34 @@ def _materialise(
         pieces = database.rows(statement, sql, wanted.failing)
         written = write(pieces, wanted.columns, store, scratch, progress, keys=unique_keys(task))
     files = [store.fetch(blob.digest) for blob in written.blobs]
-    if written.keys_may_repeat:
-        see_once_each(task, written.columns, files, scratch, telling)
     findings = None
     if checks:
         progress(f"checking {len(checks)} quality rule{'s' if len(checks) > 1 else ''}")
         findings = tuple(checker.judge(checks, written.columns, files))
-    # Rows that are kept back as they are wrong say nothing of people.
-    if comparison is None or _breaks_quality(task, findings):
+    # A refusal tells of itself alone: what the rules say of rows that they keep back comes before it.
+    if _breaks_quality(task, findings):
+        return written, findings, None  # rows that are kept back as they are wrong say nothing of people
+    if written.keys_may_repeat:
+        see_once_each(task, written.columns, files, scratch, telling)
+    if comparison is None:
         return written, findings, None
     progress("comparing groups")
     return written, findings, comparer.judge(comparison, written.columns, files)
+
+
+@contextmanager
+def _opened(
+    task: FeaturesTask, sources: Sequence[Located], components: steps.Components, room: steps.Room, telling: Telling
+) -> Iterator[tuple[Database, str]]:
+    """The database and the query's statement; with one thread where the turns of several would show in the rows."""
+    query = task.query or _only_source(task)
+    for limits in (room.limits, replace(room.limits, cpus=1.0)):
+        with tables.database(sources, limits, room.scratch, telling, later=[room.file]) as database:
+            components.define(database)
+            statement = database.statement(query)
+            if limits.threads == 1 or not database.shows_turns(statement):
+                yield database, statement
+                return
 
 
 def _only_source(task: FeaturesTask) -> str:
@@ -113,8 +134,8 @@ def _publish(
     claimed = claims.number_of(store, folder, task.run.key)
     published = published_numbers(store, task.feature_set)
     # What an earlier try of this run published before it died stays, however old its newest row is by now.
-    broken = _breaks_quality(task, profiler.quality)
-    if claimed not in published and (broken or is_beyond(task.bias, profiler.bias)):
+    if claimed not in published and _is_kept_back(task, profiler):
+        broken = _breaks_quality(task, profiler.quality)
         progress(f"a {'quality rule' if broken else 'limit on bias'} does not hold: the rows are not published")
         return FeaturesResult(
             rows=written.rows,
@@ -141,6 +162,10 @@ def _publish(
     # An earlier try of this run may have published before it died: what stands there holds.
     manifest = manifest_at(store, task.feature_set, claimed)
     return _result(manifest, store, profiler, profiler.keep(manifest, store, progress), unchanged=False)
+
+
+def _is_kept_back(task: FeaturesTask, profiler: Profiler) -> bool:
+    return _breaks_quality(task, profiler.quality) or is_beyond(task.bias, profiler.bias)
 
 
 def _breaks_quality(task: FeaturesTask, findings: Findings) -> bool:

@@ -1,7 +1,7 @@
 """The file that answers look-ups of a version: the latest row of each entity, as JSON.
 
-The values are those of the version: a float by the shortest digits that give it back, NaN as null and infinity as the
-text ``Infinity`` (JSON has neither), times in UTC as RFC 3339 has them.
+The values are those of the version: a float by the shortest digits that give it back, NaN as null and infinity, also of
+dates and times, as the text ``Infinity`` (JSON has neither), times in UTC as RFC 3339 has them.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ RANK = "\u241erank"  # no column can have this name
 GROUP_VALUES = 1_000_000  # as text at a time
 TO_ESCAPE = r'["\\\x00-\x1f]'
 MICROSECONDS_PER_DAY = 86_400_000_000
+LAST_DAY = (1 << 63) // MICROSECONDS_PER_DAY  # whose microseconds fit 64 bits
+OUT_OF_CALENDAR = "<value out of range"  # what Arrow writes instead of a day that it has no name for
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,12 +238,21 @@ def _string(array: Any) -> Any:
 
 
 def _date(array: Any) -> Any:
-    return _between_quotes(array.cast(pa.large_string()), "")
+    text = array.cast(pa.large_string())
+    return _within_calendar(_between_quotes(text, ""), text, array.view(pa.int32()))
 
 
 def _timestamp(array: Any) -> Any:
-    text = pc.replace_substring(array.cast(pa.timestamp("us")).cast(pa.large_string()), " ", "T")
-    return _between_quotes(pc.replace_substring_regex(text, r"\.0+$", ""), "Z")
+    times = array.cast(pa.timestamp("us"))
+    text = times.cast(pa.large_string())
+    named = pc.replace_substring_regex(pc.replace_substring(text, " ", "T"), r"\.0+$", "")
+    return _within_calendar(_between_quotes(named, "Z"), text, times.view(pa.int64()))
+
+
+def _within_calendar(words: Any, text: Any, ticks: Any) -> Any:
+    """The words, but for what lies beyond the calendar: before it or after it."""
+    beyond = pc.starts_with(text, OUT_OF_CALENDAR)
+    return pc.if_else(beyond, pc.if_else(pc.less(ticks, 0), '"-Infinity"', '"Infinity"'), words)
 
 
 def _between_quotes(array: Any, end: str) -> Any:
@@ -263,10 +274,12 @@ TEXTS: dict[str, Callable[[Any], Any]] = {
 def _times(array: Any) -> Any:
     """Units: microseconds since 1970; no time is earlier than all."""
     if pa.types.is_date32(array.type):
-        days = pc.multiply(array.view(pa.int32()).cast(pa.int64()), MICROSECONDS_PER_DAY)
+        days = array.view(pa.int32()).cast(pa.int64())
+        within = pc.if_else(pc.greater(pc.abs(days), LAST_DAY), pc.multiply(pc.sign(days), LAST_DAY), days)
+        times = pc.multiply(within.cast(pa.int64()), MICROSECONDS_PER_DAY)
     else:
-        days = array.cast(pa.timestamp("us")).view(pa.int64())
-    return np.asarray(pc.fill_null(days, layout.NEVER))
+        times = array.cast(pa.timestamp("us")).view(pa.int64())
+    return np.asarray(pc.fill_null(times, layout.NEVER))
 
 
 def _array(rows: pa.Table, at: int) -> Any:

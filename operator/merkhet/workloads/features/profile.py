@@ -92,15 +92,33 @@ class Profiler:
     def keep(self, manifest: FeaturesManifest, store: Store, progress: Progress) -> str:
         """The digest of a version's profile, which is made where there is none of these rows yet."""
         path = paths.feature_profile(manifest.feature_set, manifest.number)
-        content = _earlier(path, manifest, store)
-        if content is None:
+        earlier = _earlier(path, manifest, store)
+        content = self._with_findings(earlier, manifest).dump().encode() if earlier is not None else None
+        if earlier is None or content is None:
             count = len(manifest.columns)
             progress(f"profiling {count} column{'s' if count > 1 else ''}")
             content = self.make(manifest, [store.fetch(blob.digest) for blob in manifest.blobs]).dump().encode()
             # What stands there is of other rows: an earlier try of this run left it before it could publish them.
             if not store.create(path, content):
                 store.replace(path, content)
+        elif content != earlier.dump().encode():
+            store.replace(path, content)
         return store.add(content)
+
+    def _with_findings(self, profile: Profile, manifest: FeaturesManifest) -> Profile:
+        """The profile with what was found now, if other things were asked or the answers are others.
+
+        Words alone change nothing: an age has others each time.
+        """
+        if manifest.data_digest != self.of:
+            return profile
+        told = [[(one.rule, one.passed) for one in rules or ()] for rules in (profile.quality, self.quality)]
+        # Where a rule is broken, groups may not have been compared.
+        unasked = self.bias is None and all(rule.passed for rule in self.quality or ())
+        bias = self.bias if self.bias is not None or unasked else profile.bias
+        if told[0] == told[1] and profile.bias == bias:
+            return profile
+        return profile.model_copy(update={"quality": self.quality, "bias": bias})
 
     def make(self, manifest: FeaturesManifest, files: Sequence[Path]) -> Profile:
         """The profile of the rows in these parquet files."""
@@ -134,11 +152,11 @@ class Profiler:
                 raise self.telling.meaning(error, "making the data profile") from error
 
 
-def _earlier(path: str, manifest: FeaturesManifest, store: Store) -> bytes | None:
+def _earlier(path: str, manifest: FeaturesManifest, store: Store) -> Profile | None:
     """The profile that stands there, if it is of these rows and can be read."""
     try:
-        content = store.read(path)
-        return content if Profile.load(content).data_digest == manifest.data_digest else None
+        profile = Profile.load(store.read(path))
+        return profile if profile.data_digest == manifest.data_digest else None
     except (Missing, ValidationError):
         return None
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from merkhet.contract.component import ComponentDocument, OnnxStep, PythonStep
-from merkhet.contract.features import ComponentUse, FeaturesTask
+from merkhet.contract.component import ComponentDocument
+from merkhet.contract.features import ColumnContract, ComponentUse, FeaturesTask
 from merkhet.errors import Refused
 from merkhet.store.port import Store
 from merkhet.workloads.cgroup import Limits
@@ -44,28 +44,57 @@ class Components:
                 except Refused as error:
                     raise Refused(f"{named(document)}: {error}", reason=error.reason) from error
 
-    def transform(self, statement: str, database: Database, room: Room) -> str:
-        """A statement that gives the rows of ``statement`` after all steps, from a file; itself where there is none."""
+    def transform(self, statement: str, database: Database, room: Room) -> Transformed:
+        """The rows of ``statement`` after all steps, from a file; the statement itself where there is none."""
         steps = [document for document in self.documents if document.python or document.onnx]
         if not steps:
-            return statement
-        pieces = _see_rows(database.rows(statement, _ordered(database.columns_of(statement))), "the query gives")
+            return Transformed(statement)
+        columns = database.columns_of(statement)
+        names, pieces = _see_rows(database.rows(statement, _ordered(columns)), "the query gives")
+        marked = room.marked
         for document in steps:
             room.progress(f"running {named(document)}")
-            pieces = _see_rows(_through(document, pieces, room), f"{named(document)} leaves")
+            graph = onnx.Graph.open(document.onnx, room.store, named(document)) if document.onnx else None
+            taken = names if graph is None else names & graph.takes
+            made = _made_by(document, pieces, room) if graph is None else _with_outputs(graph, pieces)
+            given, pieces = _see_rows(made, f"{named(document)} leaves")
+            marked |= given - names if taken & marked else frozenset()
+            names = given
         _write(pieces, room.file)
-        return f"select * from {READERS['parquet'].format(files=f'[{literal(str(room.file))}]')}"  # noqa: S608 - quoted
+        select = f"select * from {READERS['parquet'].format(files=f'[{literal(str(room.file))}]')}"  # noqa: S608 - quoted
+        return Transformed(select, marked & names)
+
+
+@dataclass(frozen=True, slots=True)
+class Transformed:
+    """Rows after all steps. ``marked``: columns that are personal where nobody says what they are.
+
+    A step may put what it takes under any name: where a personal column goes in, each column of a new name is marked.
+    """
+
+    statement: str
+    marked: frozenset[str] = frozenset()
+
+    def contract(self, task: FeaturesTask) -> FeaturesTask:
+        """The task, whose ``columns`` have those that are marked and that it does not name itself."""
+        said = {column.name for column in task.columns}
+        more = tuple(ColumnContract(name=name, personal=True) for name in sorted(self.marked - said))
+        return task.model_copy(update={"columns": (*task.columns, *more)})
 
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """Where steps run and with what; ``personal``: values may be somebody's, so no message has any."""
+    """Where steps run and with what.
+
+    ``personal``: values may be somebody's, so no message has any. ``marked``: the columns that are.
+    """
 
     store: Store
     scratch: Path
     limits: Limits
     personal: bool
     progress: Progress
+    marked: frozenset[str] = frozenset()
 
     @property
     def file(self) -> Path:
@@ -80,7 +109,8 @@ def resolve(uses: Sequence[ComponentUse], store: Store) -> Components:
         if document.flavour == "sklearn":
             raise Refused(
                 f"{named(document)} is of flavour sklearn, which learns from rows; name it in a ModelTraining's "
-                "`preparation`, a FeatureSet takes sql, python and onnx"
+                "`pipeline`, a FeatureSet takes sql, python and onnx",
+                reason="ComponentMisplaced",
             )
     known = tuple(use.model_copy(update={"digest": digest}) for use, (_, digest) in zip(uses, found, strict=True))
     return Components(tuple(document for document, _ in found), known)
@@ -107,22 +137,15 @@ def _column(name: str, kind: str) -> str:
     return quoted(name) if wanted is None else f"{quoted(name)}::{wanted} as {quoted(name)}"
 
 
-def _through(document: ComponentDocument, pieces: Pieces, room: Room) -> Pieces:
-    if document.onnx is not None:
-        return _with_outputs(document.onnx, pieces, named(document), room)
-    assert document.python is not None
-    return _made_by(document.python, pieces, named(document), room)
-
-
-def _with_outputs(step: OnnxStep, pieces: Pieces, what: str, room: Room) -> Pieces:
+def _with_outputs(graph: onnx.Graph, pieces: Pieces) -> Pieces:
     """The rows with the outputs of a graph, as they come."""
-    graph = onnx.Graph.open(step, room.store, what)
     for piece in pieces:
         yield from (graph.add(batch) for batch in onnx.batches(piece, graph))
 
 
-def _made_by(step: PythonStep, pieces: Pieces, what: str, room: Room) -> Pieces:
+def _made_by(document: ComponentDocument, pieces: Pieces, room: Room) -> Pieces:
     """What a function makes of all rows. They wait in a file, which takes none of the memory that the function has."""
+    assert document.python is not None
     file = room.scratch / "rows.arrow"
     first = next(pieces)
     with pa.ipc.new_file(str(file), first.schema) as writer:
@@ -131,19 +154,26 @@ def _made_by(step: PythonStep, pieces: Pieces, what: str, room: Room) -> Pieces:
     with pa.memory_map(str(file)) as stream:
         table = pa.ipc.open_file(stream).read_all()
         file.unlink()
-        yield python.apply(step, table, room.limits, what=what, personal=room.personal)
+        yield python.apply(document.python, table, room.limits, what=named(document), personal=room.personal)
 
 
-def _see_rows(pieces: Pieces, what: str) -> Pieces:
-    """The same pieces but empty ones; raises ``RefusedForNow`` where no row is left."""
+def _see_rows(pieces: Pieces, what: str) -> tuple[frozenset[str], Pieces]:
+    """The names of the columns, and the same pieces but empty ones; raises ``RefusedForNow`` where no row is left."""
     first = next((piece for piece in pieces if piece.num_rows), None)
     if first is None:
         raise RefusedForNow(f"{what} no row; look at the sources and conditions", reason="NoRows")
-    return chain((first,), (piece for piece in pieces if piece.num_rows))
+    return frozenset(first.column_names), chain((first,), (piece for piece in pieces if piece.num_rows))
 
 
 def _write(pieces: Pieces, file: Path) -> None:
     first = next(pieces)
+    for column in first.schema:
+        if pa.types.is_interval(column.type) or pa.types.is_union(column.type):  # the file has neither
+            raise RefusedForNow(
+                f"column {column.name} is {column.type}, which a feature cannot be; cast it or take its parts in the "
+                "query",
+                reason="ColumnMismatch",
+            )
     with pq.ParquetWriter(file, first.schema, compression="zstd", compression_level=1) as writer:
         for piece in chain((first,), pieces):
             writer.write_table(piece)

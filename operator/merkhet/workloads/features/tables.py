@@ -46,13 +46,29 @@ OF_THE_QUERY = (
     *(duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException),
     *(duckdb.PermissionException, duckdb.IOException),
 )
-# What may be a value in an error: between double quotes, or a number by itself.
-VALUES = re.compile(r"\"[^\"]*\"|(?<![\w.])-?\d[\d.:eE+-]*")
+# What may be a value in an error found at a row: from the first quote to the last, as a value may have quotes itself;
+# what is cast, whose parts have none; and a number by itself.
+VALUES = re.compile(r"(?<=with value ).*(?= can't be cast)|'.*'|\".*\"|(?<![\w.])-?\d[\d.:eE+-]*")
+BEGINS = re.compile(r"['\"\d]|with value ")
+# How errors begin whose other words are the database's own. The rest may be somebody's: of `error(name)` all are.
+OWN_WORDS = (
+    *("Conversion Error: ", "Out of Range Error: ", "Out of Memory Error: ", "Not implemented Error: "),
+    *("Invalid Input Error: No magic bytes", "Invalid Input Error: CSV Error", "Invalid Input Error: Error in file"),
+    *("Invalid Input Error: Could not parse string", "Invalid Input Error: More than one row"),
+)
 # The operators of DuckDB's plans that pass rows on as they come; after any other, threads take turns by chance.
 KEEPING_ORDER = {
     *("PROJECTION", "FILTER", "READ_PARQUET", "READ_CSV", "READ_CSV_AUTO", "READ_JSON", "READ_JSON_AUTO"),
     *("RANGE", "DUMMY_SCAN", "EMPTY_RESULT"),
 }
+# Those after which threads may take turns and the same rows come of it; of aggregates it is these.
+WITHOUT_TURNS = {
+    *KEEPING_ORDER,
+    *("HASH_JOIN", "NESTED_LOOP_JOIN", "BLOCKWISE_NL_JOIN", "PIECEWISE_MERGE_JOIN", "IE_JOIN", "CROSS_PRODUCT"),
+    *("LEFT_DELIM_JOIN", "RIGHT_DELIM_JOIN", "DELIM_SCAN", "COLUMN_DATA_SCAN", "CTE", "CTE_SCAN"),
+    *("UNION", "UNNEST", "ORDER_BY", "HASH_GROUP_BY", "PERFECT_HASH_GROUP_BY", "UNGROUPED_AGGREGATE"),
+}
+EXACT = re.compile(r"((count_star|count|min|max|bool_and|bool_or|sum_no_overflow)\([^,]*\)( Filter: .*)?)?")
 # What our own checks raise inside the database; see contract.py.
 CHECK = "\u241ecolumn "
 RESULT = "\u241eresult"  # of the user's query; no source can have this name
@@ -89,12 +105,11 @@ class Telling:
         message = ADVICE.split(str(error), maxsplit=1)[0].replace(f"{self.store_root}/", paths.SCHEME)
         if CHECK in message:
             return message.strip()
-        if self.personal:
+        if self.personal and not isinstance(error, OF_THE_QUERY):
+            message = _without_values(message.strip())
+        elif self.personal:
             lines = (line for line in message.splitlines() if not line.startswith("Original Line"))
             message = re.sub(r"'[^']*'", "'…'", "\n".join(lines))
-            if not isinstance(error, OF_THE_QUERY):
-                # Found at a row: what is quoted may be a value, numbers too, and so may any line but the first.
-                message = VALUES.sub("…", message.splitlines()[0])
         return re.sub(r"\s*\n\s*", " ", message.strip())
 
 
@@ -162,11 +177,20 @@ class Database:
 
     def keeps_order(self, statement: str) -> bool:
         """Whether the rows come in the order in which their source has them, however many threads make them."""
+        return all(_name(operator) in KEEPING_ORDER for operator in self._plan(statement))
+
+    def shows_turns(self, statement: str) -> bool:
+        """Whether the turns that threads take may show in the rows: in sums of fractions, or in which row is first."""
+        operators = self._plan(statement)
+        return not all(_name(operator) in WITHOUT_TURNS and _is_exact(operator) for operator in operators)
+
+    def _plan(self, statement: str) -> list[dict[str, Any]]:
+        """The operators that would make the rows."""
         try:
             found = self.connection.execute(f"explain (format json)\n{statement}").fetchall()
         except duckdb.Error as error:
             raise self.telling.meaning(error, "the query", statement, lines_before=1) from error
-        return all(name in KEEPING_ORDER for plan in json.loads(found[0][1]) for name in _operators(plan))
+        return [operator for plan in json.loads(found[0][1]) for operator in _operators(plan)]
 
     def rows(self, statement: str, sql: str, failing: Mapping[str, str] | None = None) -> Iterator[pa.Table]:
         """What ``sql`` makes of the result of a statement, which is its table ``RESULT``; a piece at a time.
@@ -194,11 +218,36 @@ class Database:
         return f" (rows with such a value: {failed:,} of {rows:,})"
 
 
-def _operators(plan: dict[str, Any]) -> Iterator[str]:
-    """The names of a plan's operators."""
-    yield str(plan["name"]).strip()
+def _without_values(message: str) -> str:
+    """An error found at a row, without what may be somebody's.
+
+    Example:
+        >>> _without_values("Conversion Error: Could not convert string 'O'Dea' to INT32"), _without_values("Oh: Dana")
+        ('Conversion Error: Could not convert string … to INT32', 'Oh: …')
+
+    """
+    if not message.startswith(OWN_WORDS):
+        return f"{message.partition(':')[0]}: …"
+    first, *others = message.splitlines()
+    # A value that goes on in the next line has a quote that nothing closes.
+    return VALUES.sub("…", first) if not others else f"{re.split(BEGINS, first, maxsplit=1)[0]}…"
+
+
+def _operators(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """A plan's operators."""
+    yield plan
     for child in plan["children"]:
         yield from _operators(child)
+
+
+def _name(operator: dict[str, Any]) -> str:
+    return str(operator["name"]).strip()
+
+
+def _is_exact(operator: dict[str, Any]) -> bool:
+    """Whether it has no aggregates but those that are the same in whatever order they take their values."""
+    said = (operator.get("extra_info") or {}).get("Aggregates", [])
+    return all(EXACT.fullmatch(str(one)) for one in ([said] if isinstance(said, str) else said))
 
 
 def quoted(name: str) -> str:

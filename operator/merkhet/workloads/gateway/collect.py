@@ -14,7 +14,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from merkhet.api.quantities import duration
-from merkhet.contract.live import LIVE_FILE, LIVE_PATH, LiveList
+from merkhet.contract.live import LIVE_FILE, LIVE_PATH, NAMESPACE_VARIABLE, LiveList
 from merkhet.errors import Refused, Unavailable
 from merkhet.store.collector import Collection, collect
 from merkhet.store.volume import Volume
@@ -44,12 +44,18 @@ def live_list() -> LiveList | None:
     """Who lives, as the operator says; None where nothing is mounted."""
     file = Path(os.environ.get("MERKHET_LIVE", LIVE_PATH)) / LIVE_FILE
     try:
-        return LiveList.load(file.read_bytes())
+        found = LiveList.load(file.read_bytes())
     except FileNotFoundError:
         return None
-    except ValidationError as error:
-        said = f"it cannot be read: {error.errors()[0]['msg']}; use one version for all images"
+    except (ValidationError, OSError) as error:
+        fault = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+        said = f"it cannot be read: {fault}; use one version for all images"
         return LiveList(complete=False, made="", message=said)
+    home = os.environ.get(NAMESPACE_VARIABLE)
+    if home and found.namespace != home:
+        said = f"it is of namespace {found.namespace or '?'}, wanted {home}; delete the ConfigMap: it is made again"
+        return LiveList(complete=False, made="", message=said)
+    return found
 
 
 @contextlib.contextmanager

@@ -5,16 +5,17 @@ Whoever asks shows a token; names and digests are all that can be asked for. It 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
 import shutil
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from socket import socket
+from socket import SHUT_RDWR, socket
 from typing import IO, Any
 
 from pydantic import ValidationError
@@ -28,8 +29,13 @@ from merkhet.store.port import Store
 from merkhet.store.volume import Volume
 from merkhet.workloads import log
 
-AT_ONCE = 16  # connections; whoever comes then is told to come later
+AT_ONCE = 16  # answers with bytes; whoever asks then is told to come later
+CONNECTIONS = 24  # the kubelet is answered beside them; whoever connects then is hung up on
 SILENCE_SECONDS = 60.0
+QUESTION_SECONDS = 10.0  # that a whole question may take, else whoever asks slowly keeps others out
+ANSWER_SECONDS = 60.0  # that an answer may take, and then what its bytes take at SLOWEST
+SLOWEST = 256 << 10  # bytes a second
+LONGEST_LINE = 300  # characters of a question that the log shows
 READY = "/ready"
 _PATH = re.compile(r"/featuresets/([a-z0-9][-a-z0-9]{0,62})/([0-9a-f]{64})(?:/([0-9a-f]{64}))?")
 _SCHEME = "Bearer "
@@ -56,11 +62,13 @@ class Giver(ThreadingHTTPServer):
     """The server: a thread for each connection, and no more than so many."""
 
     daemon_threads = True
+    request_queue_size = 64
 
     def __init__(self, address: tuple[str, int], root: Path, grants: Path) -> None:
         super().__init__(address, _Asked)
         self.root, self._grants = root, grants
-        self._room = threading.BoundedSemaphore(AT_ONCE)
+        self.room = threading.BoundedSemaphore(AT_ONCE)
+        self._connections = threading.BoundedSemaphore(CONNECTIONS)
 
     def granted(self) -> Grants:
         """Who may have what, as the kubelet brought it last; nobody anything where that cannot be read."""
@@ -72,23 +80,42 @@ class Giver(ThreadingHTTPServer):
             logger.exception("nothing is given: %s cannot be read", self._grants)
             return Grants()
 
-    def process_request_thread(self, request: socket | tuple[bytes, socket], client_address: Any) -> None:
-        """Answer, or hang up where too many ask at once."""
-        if not self._room.acquire(blocking=False):
+    def process_request(self, request: socket | tuple[bytes, socket], client_address: Any) -> None:
+        """Answer in a thread of its own, or hang up where too many have one."""
+        if not self._connections.acquire(blocking=False):
             self.shutdown_request(request)
             return
         try:
+            super().process_request(request, client_address)
+        except BaseException:  # no thread was made
+            self._connections.release()
+            raise
+
+    def process_request_thread(self, request: socket | tuple[bytes, socket], client_address: Any) -> None:
+        """Answer, and make room for the next."""
+        try:
             super().process_request_thread(request, client_address)
         finally:
-            self._room.release()
+            self._connections.release()
+
+    def handle_error(self, request: object, client_address: Any) -> None:  # noqa: ARG002 - the library's words
+        """One that goes in the middle stops no other."""
+        logger.info("a connection ended early: %s", sys.exc_info()[1])
 
 
 class _Asked(BaseHTTPRequestHandler):
     server: Giver
     timeout = SILENCE_SECONDS
+    path = ""  # where the first line is none
+
+    def handle(self) -> None:
+        """One question, which has to come in time."""
+        with self._in_time(QUESTION_SECONDS) as self.late:
+            super().handle()
 
     def do_GET(self) -> None:
-        """One question; the connection ends with the answer."""
+        """The answer; the connection ends with it."""
+        self.late.cancel()
         if self.path == READY:
             self._say(200 if (self.server.root / paths.BLOBS).is_dir() else 503, "the store")
             return
@@ -100,8 +127,17 @@ class _Asked(BaseHTTPRequestHandler):
         if not self.server.granted().gives(self._token(), name):
             self._say(403, f"FeatureSet {name} is not shared with whoever shows this token")
             return
+        if not self.server.room.acquire(blocking=False):
+            self._say(503, "too many are being given to; come later")
+            return
         try:
-            with opened(Volume(self.server.root), name, f"sha256:{manifest}", rows and f"sha256:{rows}") as content:
+            self._look_for(name, f"sha256:{manifest}", rows and f"sha256:{rows}")
+        finally:
+            self.server.room.release()
+
+    def _look_for(self, name: str, manifest: str, rows: str | None) -> None:
+        try:
+            with opened(Volume(self.server.root), name, manifest, rows) as content:
                 self._give(content)
         except Missing as error:
             self._say(404, str(error))
@@ -109,20 +145,37 @@ class _Asked(BaseHTTPRequestHandler):
             logger.exception("%s was not given", self.path)
             self._say(500, f"the store cannot give it: {type(error).__name__}")
 
+    @contextlib.contextmanager
+    def _in_time(self, seconds: float) -> Iterator[threading.Timer]:
+        """Hang up where it takes longer."""
+        late = threading.Timer(seconds, self._hang_up)
+        late.daemon = True
+        late.start()
+        try:
+            yield late
+        finally:
+            late.cancel()
+
+    def _hang_up(self) -> None:
+        with contextlib.suppress(OSError):
+            self.connection.shutdown(SHUT_RDWR)
+
     def _token(self) -> str:
         said = self.headers.get("Authorization", "")
         return said.removeprefix(_SCHEME) if said.startswith(_SCHEME) else ""
 
     def _give(self, content: IO[bytes]) -> None:
+        size = os.fstat(content.fileno()).st_size
         self.send_response(200)
         self.send_header("Content-Type", "application/octet-stream")
-        self.send_header("Content-Length", str(os.fstat(content.fileno()).st_size))
+        self.send_header("Content-Length", str(size))
         self.end_headers()
-        try:
-            shutil.copyfileobj(content, self.wfile, 1 << 20)
-        except OSError:
-            logger.info("%s: whoever asked is gone", self.path)
-            self.close_connection = True
+        with self._in_time(ANSWER_SECONDS + size / SLOWEST):
+            try:
+                shutil.copyfileobj(content, self.wfile, 1 << 20)
+            except OSError:
+                logger.info("%s: whoever asked is gone, or takes it too slowly", self.path)
+                self.close_connection = True
 
     def _say(self, status: int, words: str) -> None:
         body = f"{words}\n".encode()
@@ -135,7 +188,7 @@ class _Asked(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name
         """Who asked what, and the answer; never the token."""
         if self.path != READY:
-            logger.info("%s %s", self.address_string(), format % args)
+            logger.info("%s %s", self.address_string(), (format % args)[:LONGEST_LINE])
 
 
 def opened(store: Store, name: str, manifest: str, rows: str | None) -> IO[bytes]:

@@ -89,6 +89,25 @@ def collect(root: Path, asked: argparse.Namespace) -> int:
     return FAILED if collect_once(root, asked.grace).stopped else DONE
 
 
+def status(root: Path, _asked: argparse.Namespace) -> int:
+    """How full the store is, what the collector's last pass did, and what stopped it; 1 where something did."""
+    from merkhet.store.collector import last_collection  # noqa: PLC0415 - the other commands load much less
+
+    usage, last = shutil.disk_usage(root), last_collection(Volume(root))
+    free = f"{usage.free / 2**30:.1f} of {usage.total / 2**30:.1f} GiB are free"
+    if last is None:
+        sys.stdout.write(f"{free}\nthe collector has made no pass yet, or nobody can read what it left\n")
+        return DONE
+    at = datetime.fromtimestamp(last.at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    did = (
+        f"{len(last.retired)} versions and {len(last.released)} roots went, and {last.blobs} blobs of {last.bytes} "
+        f"bytes; {len(last.unmarked)} blobs that nothing names wait for their time"
+    )
+    stopped = f"\nit was stopped, and nothing more goes until that is put right: {last.stopped}" if last.stopped else ""
+    sys.stdout.write(f"{free}\nthe collector's last pass, {at}: {did}{stopped}\n")
+    return FAILED if last.stopped else DONE
+
+
 def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="merkhet store", description=__doc__)
     acts = parser.add_subparsers(required=True)
@@ -109,6 +128,7 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     for act in (get, rm):
         command(act).add_argument("path")
     command(ls).add_argument("prefix", nargs="?", default="")
+    command(status)
     command(collect).add_argument("--grace", default=GRACE, help="how long nothing may have used a blob")
     return parser.parse_args(argv)
 

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+from merkhet.errors import Corrupt
 from merkhet.workloads.online.file import Header, prefixes, quoted
 from merkhet.workloads.server.refusal import Refusal
 from merkhet.workloads.server.words import listed, shown
@@ -41,10 +42,14 @@ class KeyColumn:
 
 
 class Keys:
-    """Reads the keys of one file's entities."""
+    """Reads the keys of one file's entities; raises ``Corrupt`` where they are none that anything is looked up by."""
 
     def __init__(self, header: Header) -> None:
         types = {column.name: column.type for column in header.columns}
+        strange = [name for name in header.entity if kind_of(types.get(name, "")) not in FORMS]
+        if strange or not header.entity:
+            told = f"version {header.number} of {header.feature_set} has no entity that can be looked up"
+            raise Corrupt(f"{told}: {', '.join(strange) or 'none is named'}; run its FeatureSet again")
         self.columns = tuple(
             KeyColumn(name, types[name], prefix, FORMS[kind_of(types[name])])
             for name, prefix in zip(header.entity, prefixes(header.entity), strict=True)

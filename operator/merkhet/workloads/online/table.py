@@ -28,6 +28,7 @@ AGAIN_SECONDS = 15.0
 MICROSECONDS = 1_000_000
 
 Signature = tuple[int, int, int]  # of a file: its number on the disk, size, and when it was written
+UNREACHABLE: Signature = (0, 0, 0)  # of one that the store does not show: tried like any that failed, not each second
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +93,12 @@ class Current:
                 return
             self.seen, self.again_at = signature, float("inf")
             table = await asyncio.to_thread(self.load)
-        except (MerkhetError, OSError) as error:
+        except Exception as error:  # whatever it is: who follows no more is not seen to have stopped
             self.failures += 1
             self.again_at = now + AGAIN_SECONDS
             kept = "nothing is given" if self.table is None else f"version {self.table.number} goes on"
-            logger.error("the rows for look-ups of %s cannot be opened, %s: %s", self.feature_set, kept, error)
+            told = str(error) if isinstance(error, (MerkhetError, OSError)) else repr(error)
+            logger.error("the rows for look-ups of %s cannot be opened, %s: %s", self.feature_set, kept, told)
             return
         self.table = table
         self.swaps += 1
@@ -123,6 +125,8 @@ def signature_of(file: Path) -> Signature | None:
         found = file.stat()
     except FileNotFoundError:
         return None
+    except OSError:
+        return UNREACHABLE
     return found.st_ino, found.st_size, found.st_mtime_ns
 
 

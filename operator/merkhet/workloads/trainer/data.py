@@ -55,7 +55,9 @@ def read(task: TrainingTask, store: Store) -> Rows:
     names = feature_names(task, manifest.model_copy(update={"columns": columns}))
     if table.num_rows == 0:
         raise Refused(f"{_version(task)} has no rows; nothing can be learned from it", reason="NoRows")
-    return Rows(table, manifest, columns, features_of(table, names), _target(task, table.column(task.target)))
+    personal = any(column.personal for column in columns if column.name == task.target)
+    target = _target(task, table.column(task.target), personal=personal)
+    return Rows(table, manifest, columns, features_of(table, names), target)
 
 
 def feature_names(task: TrainingTask, manifest: FeaturesManifest) -> tuple[str, ...]:
@@ -157,7 +159,7 @@ def _numbers(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
     return np.asarray(doubles.to_numpy(), dtype=np.float64)
 
 
-def _target(task: TrainingTask, stored: pa.ChunkedArray) -> Target:
+def _target(task: TrainingTask, stored: pa.ChunkedArray, *, personal: bool) -> Target:
     column = _plain(stored)
     missing = column.null_count + (int(pc.sum(pc.is_nan(column)).as_py() or 0) if _is_float(column) else 0)
     if missing:
@@ -166,10 +168,13 @@ def _target(task: TrainingTask, stored: pa.ChunkedArray) -> Target:
             f"(where {task.target} is not null)",
             reason="MissingTarget",
         )
-    target = _classes(task, column) if task.task == "Classification" else Target(_amounts(task, column))
+    target = (
+        _classes(task, column, personal=personal) if task.task == "Classification" else Target(_amounts(task, column))
+    )
     if pc.count_distinct(column).as_py() < 2:
+        value = "the same" if personal else repr(column[0].as_py())
         raise Refused(
-            f"target {task.target} is {column[0].as_py()!r} in every row: there is nothing to tell apart",
+            f"target {task.target} is {value} in every row: there is nothing to tell apart",
             reason="ConstantTarget",
         )
     return target
@@ -188,7 +193,7 @@ def _amounts(task: TrainingTask, column: pa.ChunkedArray) -> npt.NDArray[np.floa
     return values
 
 
-def _classes(task: TrainingTask, column: pa.ChunkedArray) -> Target:
+def _classes(task: TrainingTask, column: pa.ChunkedArray, *, personal: bool) -> Target:
     values = _labels(task, column)
     classes = tuple(np.unique(values).tolist())
     if len(classes) > MOST_CLASSES:
@@ -197,7 +202,7 @@ def _classes(task: TrainingTask, column: pa.ChunkedArray) -> Target:
             f"Regression for amounts",
             reason="MistypedTarget",
         )
-    return Target(values, classes, _positive(task, classes))
+    return Target(values, classes, _positive(task, classes, personal=personal))
 
 
 def _labels(task: TrainingTask, column: pa.ChunkedArray) -> npt.NDArray[Any]:
@@ -215,7 +220,7 @@ def _labels(task: TrainingTask, column: pa.ChunkedArray) -> npt.NDArray[Any]:
     )
 
 
-def _positive(task: TrainingTask, classes: tuple[Any, ...]) -> Any:
+def _positive(task: TrainingTask, classes: tuple[Any, ...], *, personal: bool) -> Any:
     if len(classes) != 2:
         if task.positive is not None and len(classes) > 2:
             raise Refused(
@@ -228,8 +233,9 @@ def _positive(task: TrainingTask, classes: tuple[Any, ...]) -> Any:
         return classes[1]
     found = next((label for label in classes if label == task.positive), None)
     if found is None:
+        others = "one of two other values" if personal else f"{classes[0]!r} or {classes[1]!r}"
         raise Refused(
-            f"positive is {task.positive!r}, and target {task.target} is {classes[0]!r} or {classes[1]!r}; name one of "
+            f"positive is {task.positive!r}, and target {task.target} is {others}; name one of "
             f"these, quotes or none alike",
             reason="InvalidSpec",
         )

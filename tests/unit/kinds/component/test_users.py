@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from merkhet.api.meta import Body
+from merkhet.kinds.component.types import MAX_VERSIONS
 from tests import make
 from tests.unit.kinds.modeltraining.test_training import answer
 from tests.unit.kinds.runs.scene import Scene
@@ -56,11 +57,37 @@ def test_an_old_version_is_used_while_the_next_one_fails() -> None:
 
 
 STALLED = {"type": "Stalled", "status": "True", "reason": "ExamplesFailed", "message": "example 1: 3 rows come out"}
+TAKEN = {"type": "Stalled", "status": "True", "reason": "VersionTaken", "message": "it stands for another"}
+
+
+def test_a_component_made_again_with_another_content_leaves_its_users_what_they_had() -> None:
+    scene = features(component(conditions=[TAKEN])).look()
+    assert scene.task["components"] == [NAMED]
+    scene.begin().succeed(result(components=[{**NAMED, "digest": DIGEST}]))
+    assert scene.ready.status == "True"
+    assert scene.ready.message.endswith("; component preparation has another content now; version 1 stays in use")
+
+
+def test_a_component_made_again_is_asked_of_the_store_once_its_run_was_refused() -> None:
+    scene = features(component(spec={"version": "2"})).look()
+    assert (scene.created, scene.ready.reason) == ([], "ComponentNotReady")
+    scene.bodies["Component", "preparation"] = component(spec={"version": "2"}, conditions=[TAKEN])
+    assert scene.look().task["components"] == [NAMED]
+
+
+def test_a_version_older_than_a_status_can_tell_is_asked_of_the_store() -> None:
+    newer = [str(number) for number in range(2, 2 + MAX_VERSIONS)]
+    assert features(component(*newer, spec={"version": newer[-1]})).look().task["components"] == [NAMED]
+
+
 BLOCKS: dict[str, tuple[Body, str, bool, str]] = {
     "it does not stand yet": (component(), "ComponentNotReady", False, "version 1 does not stand yet"),
     "it is stalled": (component(conditions=[STALLED]), "ComponentStalled", True, "example 1: 3 rows come out"),
     "it has another version": (
         component("2", "3", spec={"version": "3"}), "ComponentVersionMissing", True, "there are 3, 2: name one of these"
+    ),
+    "nothing stands": (
+        component(spec={"version": "3"}, tried={}), "ComponentVersionMissing", True, "no version 1; there are 3"
     ),
     "it is of scikit-learn": (component("1", flavour="sklearn"), "ComponentMisplaced", True, "spec.pipeline of a"),
     "it will be of scikit-learn": (component(flavour="sklearn"), "ComponentNotReady", False, "does not stand yet"),

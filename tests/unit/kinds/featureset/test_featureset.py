@@ -68,6 +68,13 @@ def test_the_same_input_gives_the_version_that_there_is() -> None:
     assert [run["version"] for run in scene.status["runs"]] == [1, 1]
 
 
+def test_a_run_that_finds_the_same_rows_leaves_the_time_at_which_they_were_published() -> None:
+    scene = done().annotate("monday").look().begin()
+    scene.succeed(result(unchanged=True, created="2026-11-29T11:41:00Z"))
+    assert scene.status["runs"][0]["version"] == 1
+    assert scene.status["latest"]["createdAt"] == "2026-11-22T11:41:00Z"
+
+
 def test_an_older_version_that_is_told_late_does_not_become_the_latest() -> None:
     scene = done().annotate("again").look().begin().succeed(result(2))
     scene.annotate("late").look().begin().succeed(result(1, columns=[]))

@@ -105,6 +105,26 @@ def test_without_online_the_servers_go(change: dict[str, Any]) -> None:
     assert "online" not in scene.status
 
 
+def test_look_ups_asked_for_again_get_a_run_that_makes_their_file() -> None:
+    scene = serving(published()).edit(online=None).look().look()
+    first = scene.status
+    assert first["onlineEnded"] == 1
+    scene.annotate("monday").look().begin().succeed(result(2)).edit(online=ONLINE["online"]).look()
+    assert online(scene) == ("False", "NotPublished")
+    scene.begin()
+    assert scene.task["online"] is True
+    assert online(scene.succeed(result(2, online=True))) == ("False", "Starting")
+    assert scene.status["online"]["version"] == 2
+    before = scene.status
+    assert scene.look(3).status == before
+
+
+def test_look_ups_asked_for_again_after_the_status_was_lost_are_told_of_by_the_record() -> None:
+    scene = serving(published()).edit(online=None).look().annotate("monday").look().begin().succeed(result(2))
+    scene.forget_status().edit(online=ONLINE["online"]).look().begin()
+    assert scene.task["online"] is True
+
+
 def test_a_former_version_is_looked_up_while_the_next_is_made() -> None:
     scene = serving(published()).annotate("monday").look().begin()
     assert online(scene) == ("True", "Serving")

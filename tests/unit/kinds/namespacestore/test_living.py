@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from merkhet.api.meta import Body
-from merkhet.contract.live import LiveList, PinnedVersion
-from merkhet.kinds.apis import COMPONENT, CONFIGMAP, FEATURESET, MODELTRAINING, MODELVERSION
+from merkhet.contract.live import KINDS, LiveList, PinnedVersion
+from merkhet.kinds.apis import COMPONENT, CONFIGMAP, DEPLOYMENT, FEATURESET, MODELTRAINING, MODELVERSION
 from merkhet.kinds.featureset.types import History
 from merkhet.kinds.namespacestore.living import KEEP, Objects, bounded, live_map, told
 from tests import make
@@ -83,10 +83,19 @@ SPECS: dict[str, tuple[Body, tuple[tuple[str, int], ...]]] = {
         make.modeltraining(status=status("Starting", dataVersion=7)),
         (("employment", 7),),
     ),
+    "a run that failed, and is tried again on the same with other means": (
+        make.modeltraining(status=status("Failed", dataVersion=7)),
+        (("employment", 7),),
+    ),
+    "a run that is over": (make.modeltraining(status=status("Refused", dataVersion=7)), ()),
     "a source": (make.featureset(spec={"sources": [{"name": "r", **reference(version=2)}]}), (("regions", 2),)),
     "a source of another namespace": (
         make.featureset(spec={"sources": [{"name": "r", **reference(version=2, namespace="sales")}]}),
         (),
+    ),
+    "a source of its own namespace, which is named": (
+        make.featureset(spec={"sources": [{"name": "r", **reference(version=2, namespace=make.NAMESPACE)}]}),
+        (("regions", 2),),
     ),
     "a join": (make.featureset(spec={"join": [{**reference(version=5), "by": ["region"]}]}), (("regions", 5),)),
 }
@@ -95,6 +104,27 @@ SPECS: dict[str, tuple[Body, tuple[tuple[str, int], ...]]] = {
 @pytest.mark.parametrize(("body", "pins"), SPECS.values(), ids=SPECS)
 def test_versions_that_specs_name_are_listed(body: Body, pins: tuple[tuple[str, int], ...]) -> None:
     assert listed(body).pins == tuple(PinnedVersion(feature_set=name, version=version) for name, version in pins)
+
+
+def test_a_pinned_version_is_needed_by_its_digest_too() -> None:
+    published = make.featureset("regions", status=make.featureset_status(2))
+    digest = published["status"]["versions"][0]["digest"]
+    pinning = make.modeltraining(spec={"data": {**reference(version=2), "target": "employed"}})
+    assert digest in listed(published, pinning).needed
+    assert digest not in listed(published, make.modeltraining()).needed
+
+
+def test_what_a_deployment_serves_is_needed_although_its_version_is_gone() -> None:
+    marks = {"merkhet.dev/kind": "modeldeployment"}
+    task = {"name": "MERKHET_TASK", "value": f'{{"digest":"{make.DIGEST}"}}'}
+    template = {"spec": {"containers": [{"name": "server", "env": [task]}]}}
+    serving = make.body(DEPLOYMENT, "income-abc", metadata={"labels": marks}, spec={"template": template})
+    assert listed(serving).needed == (make.DIGEST,)
+
+
+def test_the_list_says_whose_it_is_and_what_it_is_about() -> None:
+    live = listed()
+    assert (live.namespace, live.kinds) == (make.NAMESPACE, KINDS)
 
 
 def objects(*versions: Body) -> Objects:

@@ -8,7 +8,8 @@ import pytest
 
 from merkhet.api.meta import Body
 from merkhet.contract.sharing import Grants, token
-from merkhet.kinds.apis import CONFIGMAP
+from merkhet.kinds.apis import CLAIM, CONFIGMAP
+from merkhet.kinds.namespacestore import sharing
 from tests import make
 from tests.unit.kinds.runs.scene import Scene
 
@@ -50,6 +51,20 @@ NOTHING: dict[str, tuple[tuple[Body, ...], dict[str, Any]]] = {
 @pytest.mark.parametrize(("bodies", "settings"), NOTHING.values(), ids=NOTHING)
 def test_nothing_runs_for_it_where(bodies: tuple[Body, ...], settings: dict[str, Any]) -> None:
     assert not GIVING & Scene(STORE, *bodies, **settings).look().bodies.keys()
+
+
+BOUND = make.body(CLAIM, "merkhet-store", status={"phase": "Bound"})
+
+
+def test_what_is_shared_and_cannot_be_given_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    two = (shared("adults", "sales"), shared("regions", "sales"))
+    assert Scene(STORE, BOUND, *two, share_key=KEY).look().ready.reason == "Provided"
+    keyless = Scene(STORE, BOUND, *two).look().fact("Stalled")
+    assert (keyless.status, keyless.reason) == ("True", "NoShareKey")
+    monkeypatch.setattr(sharing.not_given, "__defaults__", (1,))
+    beyond = Scene(STORE, BOUND, *two, share_key=KEY).look().fact("Stalled")
+    assert (beyond.status, beyond.reason) == ("True", "TooManyGrants")
+    assert "shared 2 times, and 1 fit: the last 1 by name" in beyond.message
 
 
 def test_the_server_sees_blobs_alone_and_only_to_read() -> None:

@@ -10,8 +10,9 @@ import pytest
 from merkhet.contract.runs import RunReport
 from merkhet.errors import Corrupt, Missing, Refused
 from merkhet.store import paths
-from merkhet.workloads.components import document
+from merkhet.workloads.components import document, onnx
 from merkhet.workloads.components.main import main
+from tests.unit.workloads.components.test_onnx import with_loop
 from tests.unit.workloads.components.trying import ENCODER, MEDIAN, PREPARED, Bench, bench, doubling
 
 BAND = "create macro age_band(a) as case when a < 25 then 0 else 1 end"
@@ -61,6 +62,30 @@ def test_a_graph_is_fetched_and_tried(place: Bench) -> None:
     result = place.onnx("store://raw/doubling.onnx", digest, example)
     assert [one.message for one in result.examples] == [""]
     assert place.store.fetch(digest).read_bytes() == content
+
+
+def test_a_graph_that_stands_is_tried_again_though_its_file_has_gone(place: Bench) -> None:
+    digest = place.put("doubling.onnx", doubling())
+    first = place.onnx("store://raw/doubling.onnx", digest)
+    place.store.delete("raw/doubling.onnx")
+    example = {"input": {"AGEP": [1.5]}, "output": {"doubled": [3]}}
+    assert place.onnx("store://raw/doubling.onnx", digest, example).digest == first.digest
+    place.store.fetch(digest).write_bytes(b"rot")
+    with pytest.raises(Missing, match=r"there is no store://raw/doubling\.onnx"):
+        place.onnx("store://raw/doubling.onnx", digest)
+
+
+@pytest.mark.parametrize("kept", [pytest.param(False, id="fetched"), pytest.param(True, id="in the store already")])
+def test_no_session_sees_a_file_that_was_not_looked_at(
+    place: Bench, kept: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(onnx, "session", lambda *_: pytest.fail("it was loaded"))
+    content = with_loop().SerializeToString()
+    digest = place.put("a.onnx", content)
+    if kept:
+        place.store.add(content)
+    with pytest.raises(Refused, match="branches or loops"):
+        place.onnx("store://raw/a.onnx", digest)
 
 
 def test_a_graph_needs_no_example(place: Bench) -> None:
@@ -220,6 +245,46 @@ def test_other_content_under_the_same_version_is_refused_with_both_digests(place
         place.sql(BAND, banded(0, 1))
     assert refused.value.reason == "VersionTaken"
     assert document.resolve(place.store, "preparation", "1")[1] == first.digest
+
+
+def test_a_version_that_is_taken_is_told_before_the_examples_are_tried(place: Bench) -> None:
+    place.sklearn()
+    with pytest.raises(Refused, match="is taken") as refused:
+        place.sql(BAND, banded(1, 0))
+    assert refused.value.reason == "VersionTaken"
+    assert not [said for said in place.said if said == "trying example 1 of 1"][1:]
+
+
+def test_the_slower_of_two_jobs_is_refused(place: Bench) -> None:
+    """Both saw that the version was free."""
+    first, second = (
+        place.task(flavour="sql", macros=f"create macro f(a) as a + {number}").document for number in (1, 2)
+    )
+    digest = document.keep(place.store, first, "2024-01-03T00:00:00Z")
+    with pytest.raises(Refused, match=f"it stands for {digest}"):
+        document.keep(place.store, second, "2024-01-03T00:00:00Z")
+    assert document.keep(place.store, first, "2024-01-04T00:00:00Z") == digest
+
+
+def test_an_old_version_that_is_spoilt_keeps_no_new_one_from_standing(place: Bench) -> None:
+    place.store.fetch(place.sql(BAND, banded(0, 1)).digest).write_bytes(b"poem")
+    place.sql(BAND, banded(0, 1), version="2")
+    place.store.replace(paths.component("preparation", "2"), b"{}")
+    assert [one.version for one in place.sql(BAND, banded(0, 1), version="3").versions] == ["3"]
+
+
+def test_a_document_that_is_gone_is_named_by_its_version(place: Bench) -> None:
+    digest = place.sklearn().digest
+    place.store.fetch(digest).unlink()
+    with pytest.raises(Missing, match=f"version 1 of component preparation is {digest}, which is not in the store"):
+        document.resolve(place.store, "preparation", "1", digest)
+
+
+def test_a_value_that_no_example_can_have_is_an_examples_fault(place: Bench) -> None:
+    query = "select timestamp '20000-01-01' as band from input"
+    result = place.sql(BAND, {"input": {"AGEP": [1]}, "query": query, "output": {"band": ["2024-01-01"]}})
+    assert "example 1: column band is timestamp" in result.examples[0].message
+    assert "a value that no example can have" in result.examples[0].message
 
 
 def test_old_versions_stay(place: Bench) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,12 @@ def test_no_rows_have_the_columns_as_well(store: Volume) -> None:
         pytest.param(TensorProto.INT64, [float("nan"), 1.0], "that int64 changes", id="NaN"),
         pytest.param(TensorProto.BOOL, [2, 1], "that bool changes", id="two as a boolean"),
         pytest.param(TensorProto.DOUBLE, [2**53 + 1, None], "missing values, and whole numbers beyond 2^53", id="both"),
+        pytest.param(
+            TensorProto.INT64,
+            [Decimal(2**53 + 1), Decimal(1)],
+            "decimal128(16, 0) with values beyond 2^53",
+            id="a decimal",
+        ),
         pytest.param(FLOAT, ["1", "2"], "column a is string and the input takes float32", id="text for a number"),
         pytest.param(STRING, [1, 2], "column a is int64 and the input takes object", id="a number for text"),
         pytest.param(STRING, ["x", None], "missing in 1 rows", id="a missing text"),
@@ -212,6 +219,22 @@ def with_loop() -> onnx_format.ModelProto:
     return made
 
 
+def nested(depth: int) -> bytes:
+    """A model in whose operator is a graph, in whose operator is a graph, and so on."""
+
+    def field(number: int, content: bytes) -> bytes:
+        size, digits = len(content), []
+        while size > 127:
+            digits.append(size & 127 | 128)
+            size >>= 7
+        return bytes([number << 3 | 2, *digits, size]) + content
+
+    content = b""
+    for _ in range(depth):
+        content = field(1, field(5, field(6, content)))  # graph: node: attribute
+    return field(7, content)
+
+
 def making(operator: str, size: Any, *before: str) -> onnx_format.ModelProto:
     made = same()
     made.graph.node.append(helper.make_node(operator, [*before, "size"], ["large"]))
@@ -234,6 +257,7 @@ def with_empty_constant() -> onnx_format.ModelProto:
         pytest.param(with_external, "keeps tensor 'w' in another file", id="values in another file"),
         pytest.param(with_foreign, "foreign domain 'com.example'", id="operators of others"),
         pytest.param(with_function, "brings a function of its own, Mine", id="functions"),
+        pytest.param(lambda: nested(500), "is nested more deeply", id="graphs in graphs in graphs"),
         pytest.param(with_loop, "branches or loops (Loop)", id="a loop"),
         pytest.param(
             lambda: making("ConstantOfShape", [10**6, 10**6]), "makes more than 10,000,000", id="a large shape"

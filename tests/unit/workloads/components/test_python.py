@@ -112,6 +112,7 @@ OTHERS = {
     "opens a socket": "import socket; socket.socket()",
     "opens a socket of the machine": "import socket; socket.socket(socket.AF_UNIX)",
     "opens a socket of the kernel": "import socket; socket.socket(socket.AF_NETLINK, socket.SOCK_RAW)",
+    "opens a pair of sockets of which one may go elsewhere": "import socket; socket.socketpair(type=socket.SOCK_DGRAM)",
     "ends its parent": "import os; os.kill(os.getppid(), 9)",
     "ends everybody": "import os; os.kill(-1, 9)",
     "has signals sent to its parent": "import fcntl, os; fcntl.fcntl(1, fcntl.F_SETOWN, os.getppid())",
@@ -161,6 +162,8 @@ RAW = {  # calls that Python has no words for, by their number on x86_64 and aar
     "keyctl": (250, 219),
     "vfork": (58, None),
     "shmget": (29, 194),
+    "semop": (65, 193),
+    "msgrcv": (70, 188),
     "userfaultfd": (323, 282),
     "inotify_init1": (294, 26),
     "openat2, without Landlock": (437, 437),
@@ -196,6 +199,31 @@ def test_calls_by_another_numbering_and_newer_ones_are_not_there(number: int) ->
         )
     )
     assert found.to_pylist() == [{"gave": -1, "error": 38}]  # ENOSYS
+
+
+def test_event_loops_run(files: bool) -> None:
+    """They talk to themselves by a pair of sockets."""
+    source = "import asyncio, selectors, socket\n" + body(
+        "socket.socketpair()[0].setblocking(False)", "asyncio.run(asyncio.sleep(0))"
+    )
+    assert run(source).num_rows == 3
+
+
+def test_what_an_import_does_by_itself_is_held_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Without Landlock the source's modules are imported before its first line."""
+    monkeypatch.setattr(sandbox, "landlock_version", lambda: 0)
+    (tmp_path / "greedy.py").write_text(
+        "import os, socket\ntried = []\n"
+        "for act in (os.fork, socket.socket):\n"
+        "    try: act(); tried.append('done')\n"
+        "    except PermissionError: tried.append('refused')\n"
+    )
+    packages = python._packages()
+    for package in Path(packages).iterdir():
+        (tmp_path / package.name).symlink_to(package)
+    monkeypatch.setattr(python, "_packages", lambda: str(tmp_path))
+    found = run("import greedy, pyarrow\ndef f(table):\n    return pyarrow.table({'tried': greedy.tried})")
+    assert found["tried"].to_pylist() == ["refused", "refused"]
 
 
 def test_the_environment_has_nothing_of_the_parents(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -384,6 +412,45 @@ def test_with_personal_columns_nothing_of_the_values_is_told(caplog: pytest.LogC
     assert "which are not shown" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        pytest.param(
+            body("raise type(table['name'][0].as_py(), (Exception,), {})()"),
+            "component clean-ages 2, line 2: an exception of its own",
+            id="as the name of an exception",
+        ),
+        pytest.param(
+            body("return type(table['name'][0].as_py(), (), {})()"),
+            "component clean-ages 2: f gives no pyarrow Table, or there is no such function",
+            id="as the name of what it gives",
+        ),
+        pytest.param(
+            body(
+                "import json, os",
+                "said = {'problem': 'NoSandbox', 'said': table['name'][0].as_py()}",
+                "for number in range(3, 64):",
+                "    try: os.ftruncate(number, 0), os.pwrite(number, json.dumps(said).encode(), 0)",
+                "    except OSError: pass",
+                "os._exit(0)",
+            ),
+            "component clean-ages 2 is not run, because it could not be held",
+            id="as why it was not run",
+        ),
+        pytest.param(
+            body("import pyarrow", "table = table.append_column(table['name'][0].as_py(), [[[1]] * 3])"),
+            "component clean-ages 2 gives column 3 as list, which",
+            id="as the name of a column",
+        ),
+    ],
+)
+def test_values_reach_no_message_by_another_way(source: str, words: str) -> None:
+    assert "Ada" in str(refusal(source))
+    refused = str(refusal(source, personal=True))
+    assert refused.startswith(words)
+    assert "Ada" not in refused
+
+
 def test_the_types_of_a_feature_come_back() -> None:
     found = run(
         body(
@@ -399,8 +466,24 @@ def test_the_types_of_a_feature_come_back() -> None:
         )
     )
     assert [str(column.type) for column in found.schema] == [
-        *("string", "date32[day]", "string", "decimal128(2, 1)", "uint8", "timestamp[ns, tz=UTC]")
+        *("string", "date32[day]", "string", "decimal128(2, 1)", "uint8", "timestamp[us, tz=UTC]")
     ]
+
+
+def test_a_time_is_the_same_instant_whatever_its_zone_and_unit() -> None:
+    kinds = ("'ns', 'Europe/Paris'", "'ms', '+02:00'", "'s', 'Nowhere/AtAll'", "'us', 'UTC'")
+    columns = ", ".join(f"'{at}': pa.array([scale], pa.timestamp({kind}))" for at, kind in enumerate(kinds))
+    columns = columns.replace("scale", "10**18", 1).replace("scale", "10**12", 1).replace("scale", "10**9", 1)
+    found = run(body("import pyarrow as pa", f"table = pa.table({{{columns.replace('scale', '10**15')}}})"))
+    assert {str(column.type) for column in found.columns} == {"timestamp[us, tz=UTC]"}
+    assert {column.cast(pa.int64())[0].as_py() for column in found.columns} == {10**15}
+
+
+@pytest.mark.parametrize("made", ["[1], pa.timestamp('ns', 'UTC')", "[2**60], pa.timestamp('s')"])
+def test_a_time_that_would_change_is_refused(made: str) -> None:
+    refused = refusal(body("import pyarrow as pa", f"table = pa.table({{'at': pa.array({made})}})"))
+    assert "gives column 1 as timestamp[" in str(refused)
+    assert "round it or leave it out" in str(refused)
 
 
 def test_a_kernel_that_cannot_hold_it_runs_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -104,6 +105,28 @@ def test_a_failing_query_tells_no_value_where_a_column_is_personal(shop: Worksho
     with pytest.raises(RefusedForNow, match="the query fails") as caught:
         cast(shop, "('Dana' || a)::integer", "int32", personal=True)
     assert "Dana" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "sql"),
+    [
+        pytest.param("O'Dana", "{}::integer", id="with a quote"),
+        pytest.param("Dana\nBo", "{}::integer", id="of two lines"),
+        pytest.param('Bo of "Dana"', "{}::date", id="with the other quotes"),
+        pytest.param("Dana", "[{}]::integer[]", id="in a list"),
+        pytest.param("Dana", "error({})", id="that the query tells itself"),
+        pytest.param("Dana", "regexp_matches('a', {} || '(')", id="as an expression"),
+        pytest.param("1980", "{}::integer::tinyint", id="a number"),
+    ],
+)
+def test_no_part_of_a_value_is_in_an_error_where_a_column_is_personal(shop: Workshop, value: str, sql: str) -> None:
+    """The value comes from a file: what stands in the query itself is nobody's."""
+    shop.put("people.json", json.dumps({"name": value}) + "\n")
+    columns = [{"name": "x", "type": "string", "personal": True}]
+    query = f"select ({sql.format('name::varchar')})::varchar as x from people"
+    with pytest.raises(RefusedForNow, match=r"the query fails: .*…") as caught:
+        shop.make({"people": "store://raw/people.json"}, query=query, columns=columns)
+    assert not any(part in str(caught.value) for part in ("Dana", "Bo", "O'", "1980"))
 
 
 @pytest.mark.parametrize(

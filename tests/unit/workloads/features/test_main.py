@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from merkhet.errors import Missing, Refused
 from merkhet.store import paths
 from merkhet.workloads import cgroup
 from merkhet.workloads.cgroup import Limits
-from merkhet.workloads.features import blobs
+from merkhet.workloads.features import blobs, tables
+from merkhet.workloads.features.tables import Telling
 from merkhet.workloads.run import RefusedForNow
 from tests.unit.workloads.features.making import Workshop, workshop
 
@@ -113,6 +115,62 @@ def test_bytes_do_not_depend_on_the_number_of_threads(tmp_path: Path, monkeypatc
         made.append((shop.make({"t": "store://raw/t.parquet"}, query=query).digest, shop.manifest()))
     assert made[0][1].rows == 257_000
     assert made[0] == made[1] == made[2]
+
+
+# What threads that take turns would make of it differs from one run to the next.
+TURNS = {
+    "sums of fractions": "select k, avg(x) as a, sum(x) as b, stddev(x) as c from t group by k",
+    "a sum of all": "select sum(x) as a from t",
+    "whichever is first": "select k, first(s) as a, arg_max(x, k) as b from t group by k",
+    "one of each": "select distinct on (k) * from t",
+    "texts in a row": "select k, md5(string_agg(s, ',')) as a from t group by k",
+    "numbers of rows that are equal": "select *, row_number() over (partition by k order by k) as n from t",
+    "the first of some that are equal": "select * from t order by k limit 1000",
+}
+
+
+@pytest.mark.parametrize("query", TURNS.values(), ids=TURNS)
+def test_the_same_input_is_the_same_version_however_many_threads_make_it(
+    shop: Workshop, monkeypatch: pytest.MonkeyPatch, query: str
+) -> None:
+    for number in range(2):
+        columns = [
+            [n % 97 for n in range(130_000)],
+            [(n * 7919 % 1009) / 7 * 10 ** (n % 9) for n in range(130_000)],
+            [f"{number}-{n % 251}" for n in range(130_000)],
+        ]
+        shop.put(f"t{number}.parquet", pa.table(columns, names=["k", "x", "s"]))
+    for threads in (1, 4, 4):
+        monkeypatch.setattr(cgroup, "limits", partial(Limits, memory=None, cpus=float(threads)))
+        assert shop.make({"t": "store://raw/t*.parquet"}, query=query).number == 1
+
+
+def test_what_only_joins_counts_and_sorts_is_made_by_all_threads(tmp_path: Path) -> None:
+    query = """select a.k, count(*) as n, min(b.k) filter (where b.k > 1) as m
+        from range(9) a(k) join range(7) b(k) using (k) group by a.k order by n"""
+    with tables.database([], Limits(memory=None, cpus=2.0), tmp_path, Telling(tmp_path, personal=False)) as database:
+        assert not database.shows_turns(query)
+        assert database.shows_turns("select avg(n / 2) from range(9) r(n)")
+
+
+RULES = {"rules": [{"column": "id", "unique": True}]}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        pytest.param({"online": True}, id="that cannot be looked up"),
+        pytest.param({"timestamp": "at"}, id="that say twice what was true at a time"),
+    ],
+)
+def test_what_rules_say_of_rows_that_repeat_comes_before_a_refusal(shop: Workshop, more: dict[str, Any]) -> None:
+    shop.put("t.parquet", {"id": [1, 1, 2], "at": [datetime(2024, 1, 1)] * 3})  # noqa: DTZ001 - UTC
+    source = {"t": "store://raw/t.parquet"}
+    result = shop.make(source, entity=["id"], quality=RULES, **more)
+    assert result.number is None
+    assert [rule.found for rule in result.quality or ()] == ["1 of 3 rows fails (33.33 %), none may"]
+    with pytest.raises(Refused):
+        shop.make(source, entity=["id"], quality={**RULES, "on_failure": "Warn"}, **more)
 
 
 def test_the_digest_of_rows_is_the_same_whatever_library_wrote_them(shop: Workshop) -> None:

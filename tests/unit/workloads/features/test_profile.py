@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import random
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -315,10 +315,30 @@ def test_the_result_names_the_profile_and_the_store_holds_it_twice(shop: Worksho
 def test_unchanged_rows_keep_their_profile(shop: Workshop) -> None:
     shop.put("t.parquet", {"n": [1, 2]})
     first = shop.make(SOURCES)
-    again = shop.make(SOURCES, quality={"rules": [{"minRows": 1}]})
+    again = shop.make(SOURCES)
     assert again.unchanged
     assert again.profile == first.profile
     assert shop.said.count("profiling 1 column") == 1
+
+
+def test_what_is_asked_of_unchanged_rows_later_comes_into_their_profile(shop: Workshop) -> None:
+    shop.put("t.parquet", {"n": [1, 2]})
+    first = shop.make(SOURCES)
+    asked = shop.make(SOURCES, quality={"rules": [{"minRows": 1}]})
+    assert asked.unchanged
+    assert asked.profile != first.profile
+    assert [rule.passed for rule in made(shop).quality or ()] == [True]
+    assert shop.make(SOURCES, quality={"rules": [{"minRows": 1}]}).profile == asked.profile
+    assert shop.make(SOURCES).profile == first.profile
+    assert shop.said.count("profiling 1 column") == 1
+
+
+def test_an_age_that_grows_gives_unchanged_rows_no_new_profile(shop: Workshop) -> None:
+    shop.put("t.parquet", {"n": [1], "at": [shop.now.replace(tzinfo=None)]})
+    young: dict[str, Any] = {"timestamp": "at", "quality": {"rules": [{"max_age_seconds": 86400.0}]}}
+    first = shop.make(SOURCES, **young)
+    shop.now += timedelta(hours=1)
+    assert shop.make(SOURCES, **young).profile == first.profile
 
 
 def test_a_version_without_a_profile_is_given_one(shop: Workshop) -> None:

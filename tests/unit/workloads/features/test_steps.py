@@ -126,6 +126,12 @@ def test_types_that_only_the_database_has_go_through(shop: Workshop) -> None:
     assert through.unchanged
 
 
+@pytest.mark.parametrize("value", ["interval 1 day", "'x'::union(n int, s varchar)"])
+def test_a_type_that_no_file_has_is_refused_behind_a_graph(shop: Workshop, value: str) -> None:
+    with pytest.raises(Refused, match=r"column x is .*, which a feature cannot be"):
+        shop.make(CENSUS, query=f"select age::float as n, {value} as x from census", components=[graph(shop)])
+
+
 def test_rows_go_through_a_graph_in_pieces(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(onnx, "BATCH_ROWS", 1000)
     query = "select n::float as n from range(100000) r(n)"
@@ -162,6 +168,42 @@ def test_values_of_personal_columns_are_not_told(shop: Workshop) -> None:
     assert str(caught.value) == "component clean 1, line 3: ValueError"
 
 
+RENAMES = ("table = table.append_column('who', table['name'])", "table = table.append_column('n', table['age'])")
+PERSONAL = {"name": "name", "personal": True}
+MARKS: dict[str, tuple[list[str], list[dict[str, Any]], dict[str, bool]]] = {
+    "a new name": (["python"], [PERSONAL], {"id": False, "age": False, "name": True, "who": True, "n": True}),
+    "a new name that is declared": (
+        ["python"],
+        [PERSONAL, {"name": "n", "type": "float64"}],
+        {"id": False, "age": False, "name": True, "who": True, "n": False},
+    ),
+    "a new name of a new name": (
+        ["python", "graph"],
+        [PERSONAL],
+        {"id": False, "age": False, "name": True, "who": True, "n": True, "twice": True},
+    ),
+    "an output of a graph that takes none of them": (
+        ["graph of age"], [PERSONAL], {"id": False, "age": False, "name": True, "twice": False}
+    ),
+    "nothing personal": (
+        ["python", "graph"], [], {"id": False, "age": False, "name": False, "who": False, "n": False, "twice": False}
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("named", "columns", "marked"), MARKS.values(), ids=MARKS)
+def test_what_comes_of_a_personal_column_is_personal_unless_somebody_says_what_it_is(
+    shop: Workshop, named: list[str], columns: list[dict[str, Any]], marked: dict[str, bool]
+) -> None:
+    made = {
+        "python": lambda: function(shop, *RENAMES),
+        "graph": lambda: graph(shop),
+        "graph of age": lambda: graph(shop, column="age"),
+    }
+    shop.make(CENSUS, components=[made[one]() for one in named], columns=columns)
+    assert {column.name: column.personal for column in shop.manifest().columns} == marked
+
+
 def test_a_query_of_no_row_runs_no_step(shop: Workshop) -> None:
     with pytest.raises(Refused, match="the query gives no row"):
         shop.make(CENSUS, query="select id from census where id > 9", components=[function(shop, "pass")])
@@ -174,8 +216,9 @@ def test_two_columns_of_one_name_reach_no_step(shop: Workshop) -> None:
 
 def test_an_sklearn_component_is_nothing_for_rows(shop: Workshop) -> None:
     use = keep(shop, "scale", steps=(Step(estimator="sklearn.preprocessing.StandardScaler"),))
-    with pytest.raises(Refused, match="component scale 1 is of flavour sklearn"):
+    with pytest.raises(Refused, match="component scale 1 is of flavour sklearn") as refused:
         shop.make(CENSUS, components=[use])
+    assert refused.value.reason == "ComponentMisplaced"
 
 
 def test_a_component_that_is_not_there_is_missing(shop: Workshop) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from merkhet.contract.live import LiveList
+from merkhet.contract.live import KINDS, LiveList
 from merkhet.store import paths
 from merkhet.store.collector import last_collection
 from merkhet.store.volume import Volume
@@ -43,6 +43,7 @@ class Pod:
             "PYTHONPATH": str(ROOT / "operator"),
             "MERKHET_STORE": str(self.store.root),
             "MERKHET_LIVE": str(self.folder / "live"),
+            "MERKHET_NAMESPACE": "people",
             **variables,
         }
         pipe = subprocess.PIPE
@@ -57,7 +58,8 @@ class Pod:
     def list(self, **more: Any) -> None:
         """The operator's list, as the kubelet brings it."""
         (self.folder / "live").mkdir(exist_ok=True)
-        live = LiveList(complete=True, made=datetime.now(UTC).isoformat(), **more)
+        usual = {"complete": True, "made": datetime.now(UTC).isoformat(), "namespace": "people", "kinds": KINDS}
+        live = LiveList(**{**usual, **more})
         (self.folder / "live" / "live.json").write_text(live.dump())
 
 
@@ -104,7 +106,24 @@ def incomplete(pod: Pod) -> None:
     file.write_text(file.read_text().replace('"complete":true', '"complete":false'))
 
 
+def edited(pod: Pod) -> None:
+    pod.list(keep={"adults": 1})
+    file = pod.folder / "live" / "live.json"
+    file.write_text(file.read_text().replace('"adults":1', '"adults":0'))
+
+
+def cut_short(pod: Pod) -> None:
+    pod.list()
+    file = pod.folder / "live" / "live.json"
+    file.write_text(file.read_text()[:-5])
+
+
 LISTS: dict[str, tuple[Callable[[Pod], None], str]] = {
+    "is of another namespace": (lambda pod: pod.list(namespace="sales"), "is of namespace sales, wanted people"),
+    "does not say whose it is": (lambda pod: pod.list(namespace=""), "is of namespace ?, wanted people"),
+    "is of an older operator": (lambda pod: pod.list(kinds=KINDS[:1]), "does not speak of Components"),
+    "was edited to keep nothing": (edited, "greater than or equal to 1"),
+    "is cut short": (cut_short, "it cannot be read"),
     "is not there": (lambda _: None, "is not there; the operator writes it"),
     "is of a version to come": (spoilt, "use one version for all images"),
     "is not complete": (incomplete, "too many"),
@@ -117,6 +136,31 @@ def test_a_pass_is_stopped_where_the_list(pod: Pod, make: Callable[[Pod], None],
     code, told, _ = pod.collect("--grace", "0s")
     assert code == 1
     assert said in told["stopped"]
+
+
+def test_what_the_last_pass_did_is_told_in_words(pod: Pod) -> None:
+    code, told = status(pod)
+    assert code == 0
+    assert "GiB are free" in told
+    assert "has made no pass yet" in told
+    pod.store.add(b"lost")
+    pod.list()
+    pod.collect("--grace", "0s")
+    assert "0 blobs of 0 bytes; 1 blobs that nothing names wait" in status(pod)[1]
+    pod.collect("--grace", "0s")
+    assert "1 blobs of 4 bytes; 0 blobs" in status(pod)[1]
+    incomplete(pod)
+    pod.collect("--grace", "0s")
+    code, told = status(pod)
+    assert code == 1
+    assert "is not complete: too many" in told
+
+
+def status(pod: Pod) -> tuple[int, str]:
+    """What ``merkhet store status`` says."""
+    with pod.start("store", "status") as process:
+        out, _ = process.communicate()
+        return process.returncode, out
 
 
 def test_a_grace_that_is_no_duration_is_refused(pod: Pod) -> None:

@@ -22,10 +22,12 @@ from merkhet.contract.runs import Origin, Run
 from merkhet.contract.sharing import TOKENS_VARIABLE, Grants, Tokens, digest_of_token, manifest_path, rows_path, token
 from merkhet.errors import Corrupt, Missing, Unavailable
 from merkhet.store import paths
+from merkhet.store.roots import root_at
 from merkhet.store.volume import Volume
 from merkhet.workloads.features import fetch as fetching
 from merkhet.workloads.features.fetch import fetch
 from merkhet.workloads.features.imports import lineage, take
+from merkhet.workloads.gateway import share
 
 ROOT = Path(__file__).parents[4]
 DEADLINE_SECONDS = 120.0
@@ -94,13 +96,7 @@ def giver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Giver]:
     found.publish("adults", *ROWS)
     found.grant()
     with _serving(folder, port) as process:
-        deadline = time.monotonic() + DEADLINE_SECONDS
-        while True:
-            with contextlib.suppress(OSError):
-                if found.ask("/ready")[0] == 200:
-                    break
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        _until_ready(found)
         yield found
         process.kill()
 
@@ -128,6 +124,19 @@ def test_what_is_shared_is_ours_after_it_was_fetched_once(giver: Giver, ours: Vo
     assert len(said) == 1 + len(ROWS)
 
 
+def test_rows_are_held_before_any_is_looked_for(giver: Giver, ours: Volume) -> None:
+    """Else the collector might let go, in between, rows that were found here."""
+    version = giver.publish("adults", *ROWS)
+    found: list[tuple[set[str], list[bool]]] = []
+    fetch(
+        version,
+        ours,
+        quiet,
+        hold=lambda rows: found.append((set(rows), [ours.exists(paths.blob(digest(part))) for part in ROWS])),
+    )
+    assert found == [(set(map(digest, ROWS)), [False, False])]
+
+
 def test_a_run_has_at_hand_what_its_task_names_of_others(giver: Giver, ours: Volume) -> None:
     version = giver.publish("adults", *ROWS)
     origin = Origin(kind="FeatureSet", namespace="sales", name="offers", uid="u")
@@ -135,6 +144,8 @@ def test_a_run_has_at_hand_what_its_task_names_of_others(giver: Giver, ours: Vol
     task = FeaturesTask(run=Run(key="0" * 20, trigger="spec/x", origin=origin), feature_set="offers", sources=(source,))
     imports = take(task, ours, quiet)
     assert [file.read_bytes() for file in imports.tables["people"].files] == list(ROWS)
+    held = {name for path in ours.list(paths.ROOTS) for name in root_at(ours, path).digests}
+    assert held == set(map(digest, ROWS))
     (said,) = lineage(task)
     assert (said.namespace, said.fetch) == ("people", None)
 
@@ -189,6 +200,97 @@ PATHS = {
 @pytest.mark.parametrize("path", PATHS.values(), ids=PATHS)
 def test_nothing_else_can_be_asked_for(giver: Giver, path: str) -> None:
     assert giver.ask(path)[0] == 404
+
+
+def connected(giver: Giver, said: bytes = b"") -> socket.socket:
+    """Somebody who says this and no more."""
+    connection = socket.create_connection(("localhost", giver.port), timeout=DEADLINE_SECONDS)
+    with contextlib.suppress(ConnectionError):  # who has heard enough hangs up
+        connection.sendall(said)
+    return connection
+
+
+WRONG = {
+    "no first line": b"\r\n\r\n",
+    "no HTTP": b"hello\r\n\r\n",
+    "a version to come": b"GET / HTTP/9.9\r\n\r\n",
+    "another method": b"POST /raw/a HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc",
+    "a line without end": b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\n\r\n",
+    "too many headers": b"GET /ready HTTP/1.1\r\n" + b"".join(b"x%d: y\r\n" % at for at in range(300)) + b"\r\n",
+    "bytes that are no text": b"\xff\xfe\x00 \x00 \x00\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("said", WRONG.values(), ids=WRONG)
+def test_what_is_no_question_ends_that_connection_alone(giver: Giver, said: bytes) -> None:
+    with connected(giver, said) as connection, contextlib.suppress(ConnectionResetError):
+        assert b" 200 " not in connection.recv(65536).split(b"\r\n")[0]
+    assert giver.ask("/ready")[0] == 200
+
+
+def test_who_asks_slowly_keeps_nobody_out_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(share, "QUESTION_SECONDS", 0.2)
+    with _giving(tmp_path) as giver, contextlib.ExitStack() as slow:
+        for _ in range(share.CONNECTIONS):
+            slow.enter_context(connected(giver, b"GET /ready HTTP/1.1\r\n"))
+        _until_ready(giver)
+
+
+def test_the_kubelet_is_answered_while_all_are_being_given_to(tmp_path: Path) -> None:
+    with _giving(tmp_path) as giver, contextlib.ExitStack() as busy:
+        version = giver.publish("adults", *ROWS)
+        for _ in range(share.AT_ONCE):
+            assert giver.server.room.acquire(blocking=False)
+            busy.callback(giver.server.room.release)
+        assert giver.ask("/ready")[0] == 200
+        assert giver.ask(manifest_path("adults", version.digest))[0] == 503
+    assert (share.AT_ONCE, share.CONNECTIONS) == (16, 24)
+
+
+def test_who_takes_nothing_of_what_is_given_keeps_nobody_out_for_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(share, "ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(share, "SLOWEST", 1 << 30)
+    large = b"rows" * (8 << 20)  # more than the system keeps for a connection
+    with _giving(tmp_path) as giver, contextlib.ExitStack() as idle:
+        version = giver.publish("adults", large)
+        path = rows_path("adults", version.digest, digest(large))
+        asked = f"GET {path} HTTP/1.1\r\nAuthorization: Bearer {TOKEN}\r\n\r\n".encode()
+        connection = idle.enter_context(connected(giver, asked))
+        assert connection.recv(15) == b"HTTP/1.0 200 OK"
+        for _ in range(share.AT_ONCE):
+            assert giver.server.room.acquire(timeout=DEADLINE_SECONDS)
+
+
+@dataclass
+class Here(Giver):
+    """A giver in this process, whose rooms can be filled."""
+
+    server: share.Giver
+
+
+@contextlib.contextmanager
+def _giving(folder: Path) -> Iterator[Here]:
+    for part in ("store", "grants"):
+        (folder / part).mkdir()
+    with share.Giver(("localhost", 0), folder / "store", folder / "grants" / "grants.json") as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        giver = Here(folder, server.server_port, server)
+        giver.grant()
+        giver.publish("adults", *ROWS)
+        yield giver
+        server.shutdown()
+
+
+def _until_ready(giver: Giver) -> None:
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while True:
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            if giver.ask("/ready")[0] == 200:
+                return
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_a_run_waits_until_the_grant_has_come(giver: Giver, ours: Volume) -> None:

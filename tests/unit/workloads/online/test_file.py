@@ -148,6 +148,23 @@ def test_a_spoilt_file_is_refused(tmp_path: Path, name: str) -> None:
         File.open(content, "blob sha256:…")
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"entity": []}, id="nothing"),
+        pytest.param({"entity": ["name"]}, id="a column that is not there"),
+        pytest.param({"columns": [{"name": "id", "type": "float64"}]}, id="a float"),
+        pytest.param({"columns": [{"name": "id", "type": "struct"}]}, id="a type of another version's"),
+    ],
+)
+def test_what_nothing_is_looked_up_by_is_refused(tmp_path: Path, changes: dict[str, Any]) -> None:
+    write(tmp_path / "good", [{"id": 1}], "id")
+    strange = tmp_path / "strange"
+    strange.write_bytes(_reseated((tmp_path / "good").read_bytes(), **changes))
+    with strange.open("rb") as content, pytest.raises(Corrupt, match="no entity that can be looked up"):
+        FileTable.of(File.open(content, "blob sha256:…"), None)
+
+
 def test_keys_of_columns_are_those_of_objects(tmp_path: Path) -> None:
     rows = random_rows(20, 3)
     keys = Keys(write(tmp_path / "file", rows, "name", "region").header)

@@ -112,6 +112,21 @@ def test_floats_are_written_by_the_fewest_digits(shop: Workshop) -> None:
     assert table.find(table.keys.of_objects([{"id": 1}]), 0).rows == [b'{"id":1,"a":0.1,"b":0.1,"c":3.0}']
 
 
+@pytest.mark.parametrize("type_", ["date", "timestamp"])
+@pytest.mark.parametrize(("value", "stale"), [("infinity", 0), ("-infinity", 1)])
+def test_a_time_beyond_the_calendar_is_infinite_as_floats_are(
+    shop: Workshop, type_: str, value: str, stale: int
+) -> None:
+    shop.put("t.parquet", {"id": [1]})
+    shop.make(SOURCE, query=f"select id, '{value}'::{type_} as at from t", **BY_TIME)
+    table = opened(shop, ttl=1.0)
+    answer = table.find(table.keys.of_objects([{"id": 1}]), 1e9)
+    assert answer.stale == stale
+    if not stale:
+        assert answer.rows == [b'{"id":1,"at":"Infinity"}']
+    assert looked_up(shop, {"id": 1}) == [{"id": 1, "at": value.replace("i", "I", 1)}]
+
+
 T0, T1 = (datetime(2024, 1, day, tzinfo=UTC).replace(tzinfo=None) for day in (1, 2))
 
 

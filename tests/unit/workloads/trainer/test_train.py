@@ -239,6 +239,22 @@ def test_it_refuses(
     assert list(store.list("models")) == []
 
 
+@pytest.mark.parametrize(
+    ("target", "more"),
+    [
+        pytest.param(lambda n: "Dana", {}, id="one that all rows have"),
+        pytest.param(lambda n: ("Dana", "Bo")[n % 2], {"positive": "Kim"}, id="two of which none is positive"),
+    ],
+)
+def test_a_refusal_tells_no_value_of_a_personal_target(
+    make_task: MakeTask, store: Volume, people: People, target: Callable[[int], str], more: dict[str, Any]
+) -> None:
+    rows = {**people, "y": [target(n) for n in range(len(people["y"]))]}
+    with pytest.raises(Refused, match="target y is") as caught:
+        train(make_task(rows, personal=("y",), **more), store, silent)
+    assert not any(value in str(caught.value) for value in ("Dana", "Bo"))
+
+
 def test_a_random_forest_learned_with_missing_values_is_never_registered_with_other_answers(
     make_task: MakeTask, store: Volume, people: People
 ) -> None:
