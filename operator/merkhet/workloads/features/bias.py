@@ -20,8 +20,6 @@ from merkhet.workloads import cgroup
 from merkhet.workloads.features import tables
 from merkhet.workloads.features.contract import FLOATS, INTEGERS, TYPES
 from merkhet.workloads.features.disparities import METRICS, OF_LABELS, Group, Grouped, findings, ordered
-from merkhet.workloads.features.proxies import METRIC as PROXY
-from merkhet.workloads.features.proxies import proxy_finding, sampled
 from merkhet.workloads.features.quality import TABLE, relation
 from merkhet.workloads.features.rules import VALUES
 from merkhet.workloads.features.sensitive import INVALID, LONGEST_NAME, MISSING, Attribute, attributes, column_of
@@ -29,6 +27,7 @@ from merkhet.workloads.features.sources import Located
 from merkhet.workloads.features.tables import Database, Telling, quoted
 from merkhet.workloads.run import RefusedForNow
 
+PROXY = "proxy_auc"
 MOST_GROUPS = 200  # of a column; beyond that it is no grouping
 MOST_TOLD = 64  # groups of all columns; the answer stands in a ConfigMap
 MOST_MISSING = 10  # columns whose missing values are told of a group
@@ -82,6 +81,8 @@ class Comparer:
         _see_positive(comparison, bias, counted[0])
         told = [finding for one in counted for finding in findings(one, bias, columns)]
         if PROXY in bias.limits:  # models are fitted for it: it takes seconds, and only who asks waits
+            from merkhet.workloads.features.proxies import proxy_finding, sampled  # noqa: PLC0415 - two seconds, too
+
             # After the database: its memory is the sample's now.
             sample = sampled(self.task, comparison.attributes, columns, files)
             told += [proxy_finding(one, bias, sample) for one in counted]
