@@ -36,7 +36,8 @@ def test_a_file_that_is_there_is_not_sent_again(own: Tenant, tmp_path: Path) -> 
     file = tmp_path / "again.csv"
     file.write_text("a,b\n1,2\n")
     own.merkhet("put", str(file), "store://raw/")
-    done = own.cluster.run("sh", "-c", f"python -m merkhet.plugin.main put -n {own.name} {file} store://raw/ 2>&1")
+    command = f"{sys.executable} -m merkhet.plugin.main put -n {own.name} {file} store://raw/ 2>&1"
+    done = own.cluster.run("sh", "-c", command)
     assert "there already" in done
 
 

@@ -16,6 +16,7 @@ from tests.api.crds.people import Person, fresh
 CUSTOM = [kind for kind in KINDS if kind.custom]
 MAKERS = {
     "FeatureSet": make.featureset,
+    "Component": make.component,
     "ModelTraining": make.modeltraining,
     "ModelVersion": lambda: make.modelversion(decision="Pending"),
     "ModelDeployment": make.modeldeployment,
