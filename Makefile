@@ -19,7 +19,7 @@ test: lint types verify install ## everything CI checks, with real pods
 	@$(CLUSTER) $(BIN)/python tests/run.py tests --ignore=tests/soak --ignore=tests/bench
 
 check: lint types verify ## what needs no cluster, in under three minutes
-	@$(BIN)/python tests/run.py --numprocesses=auto tests/unit tests/golden tests/rules
+	@$(BIN)/python tests/run.py --numprocesses=auto --dist=worksteal tests/unit tests/golden tests/rules
 
 lint: $(VENV)/ready ## style, layers
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && PYTHONPATH=operator $(BIN)/lint-imports --no-logo

@@ -26,7 +26,7 @@ from merkhet.store.port import Store
 from merkhet.workloads import cgroup
 from merkhet.workloads.features.contract import FLOATS
 from merkhet.workloads.features.sources import Located
-from merkhet.workloads.features.tables import BATCH_ROWS, Telling, database, quoted
+from merkhet.workloads.features.tables import BATCH_ROWS, Telling, batches, database, quoted
 from merkhet.workloads.features.versions import manifest_at
 from merkhet.workloads.online import file as layout
 from merkhet.workloads.online.file import FORMAT, FileColumn, prefixes
@@ -178,7 +178,7 @@ def _asked(sql: str, blobs: Iterable[Blob], desk: Desk) -> Iterator[pa.Table]:
     files = tuple(desk.store.fetch(blob.digest) for blob in blobs)
     with database([Located(TABLE, TABLE, "parquet", files)], cgroup.limits(), desk.scratch, desk.telling) as opened:
         try:
-            for batch in opened.connection.sql(sql).to_arrow_reader(BATCH_ROWS):
+            for batch in batches(opened.connection, sql, BATCH_ROWS):
                 yield pa.Table.from_batches([batch])
         except duckdb.Error as error:
             raise desk.telling.meaning(error, "looking for the latest rows") from error

@@ -265,7 +265,7 @@ class _Grouped:
         query = f"select v::double as v, n from {GROUPED} where {finite} order by grouped.v"  # noqa: S608 - our own words
         held: list[Block] = []
         size = 0
-        for batch in self.connection.sql(query).to_arrow_reader(BLOCK):
+        for batch in tables.batches(self.connection, query, BLOCK):
             held.append((batch.column(0).to_numpy(), batch.column(1).to_numpy()))
             size += batch.num_rows
             while size >= BLOCK:

@@ -69,6 +69,11 @@ WITHOUT_TURNS = {
     *("UNION", "UNNEST", "ORDER_BY", "HASH_GROUP_BY", "PERFECT_HASH_GROUP_BY", "UNGROUPED_AGGREGATE"),
 }
 EXACT = re.compile(r"((count_star|count|min|max|bool_and|bool_or|sum_no_overflow)\([^,]*\)( Filter: .*)?)?")
+# The database's errors that mean something of their own, by their first words.
+WRAPPED: dict[str, type[duckdb.Error]] = {
+    "Out of Memory Error": duckdb.OutOfMemoryException,
+    "IO Error": duckdb.IOException,
+}
 # What our own checks raise inside the database; see contract.py.
 CHECK = "\u241ecolumn "
 RESULT = "\u241eresult"  # of the user's query; no source can have this name
@@ -199,7 +204,7 @@ class Database:
         """
         try:
             self.connection.execute(f"create or replace view {quoted(RESULT)} as\n{statement}")
-            for batch in self.connection.sql(sql).to_arrow_reader(BATCH_ROWS):
+            for batch in batches(self.connection, sql, BATCH_ROWS):
                 yield pa.Table.from_batches([batch])
         except duckdb.Error as error:
             meaning = self.telling.meaning(error, "the query", statement, lines_before=1)
@@ -216,6 +221,20 @@ class Database:
         except duckdb.Error:
             return ""
         return f" (rows with such a value: {failed:,} of {rows:,})"
+
+
+def batches(connection: Any, sql: str, rows: int) -> Iterator[pa.RecordBatch]:
+    """What a query gives, so many rows at a time; raises ``duckdb.Error``, also where Arrow wraps one up on the way."""
+    reader = connection.sql(sql).to_arrow_reader(rows)
+    while True:
+        try:
+            batch = reader.read_next_batch()
+        except StopIteration:
+            return
+        except (OSError, pa.ArrowException) as error:
+            kind = next((kind for word, kind in WRAPPED.items() if str(error).startswith(word)), duckdb.Error)
+            raise kind(str(error)) from error
+        yield batch
 
 
 def _without_values(message: str) -> str:

@@ -329,3 +329,10 @@ def test_a_missing_file_says_what_is_there(shop: Workshop) -> None:
         Missing, match=r"source census: no file matches store://raw/census\.parquet; .* holds other\.csv"
     ):
         shop.make(CENSUS)
+
+
+def test_an_error_far_into_the_rows_is_told_as_one_at_their_beginning(shop: Workshop) -> None:
+    shop.put("t.parquet", {"n": list(range(300_000))})
+    query = "select case when n < 299999 then n else error('the last one') end as n from t"
+    with pytest.raises(RefusedForNow, match=r"the query fails: .*the last one"):
+        shop.make({"t": "store://raw/t.parquet"}, query=query)
