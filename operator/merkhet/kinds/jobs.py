@@ -81,6 +81,12 @@ def complete(job: Body) -> bool:
     return _condition(job, "Complete") is not None
 
 
+def refused(job: Body) -> bool:
+    """Whether a pod ended the Job for all by refusing its task."""
+    failed = _condition(job, "Failed")
+    return failed is not None and failed.get("reason") == "PodFailurePolicy"
+
+
 def begun(job: Body, pods: Iterable[Body]) -> bool:
     """Whether the work has run at all; a Job that has not begun may be replaced without any loss."""
     status = job.get("status") or {}
@@ -107,15 +113,23 @@ def course(job: Body, pods: Sequence[Body], now: datetime) -> Course:
     return _going(job, pods, now)
 
 
+def course_of_many(job: Body, pods: Sequence[Body], now: datetime) -> Course:
+    """How far a Job has come whose pods do a part of the work each: it is held up where none of them is at work."""
+    if ended(job):
+        return course(job, pods, now)
+    left = [pod for pod in pods if not _is_over(pod)]
+    at_work = any("running" in (_work(pod).get("state") or {}) for pod in left)
+    return Course("Running", "Running") if at_work else course(job, left, now)
+
+
 def _going(job: Body, pods: Sequence[Body], now: datetime) -> Course:
     pod = pods[-1]
     fault = _held_up(pod, now)
     if fault is not None:
         return fault
-    state = _work(pod).get("state") or {}
-    if state.get("terminated") or (pod.get("status") or {}).get("phase") in ("Failed", "Succeeded"):
+    if _is_over(pod):
         return Course("Running", "Ending", _tried(job, pods) or "the work has ended; its report is awaited")
-    if "running" in state:
+    if "running" in (_work(pod).get("state") or {}):
         return Course("Running", "Running", _tried(job, pods))
     return Course("Starting", "Starting", f"pod {pod['metadata']['name']} is starting")
 
@@ -217,6 +231,12 @@ def _work(pod: Body) -> Body:
     """What is said of the container that does the work."""
     statuses = (pod.get("status") or {}).get("containerStatuses") or ()
     return next((status for status in statuses if status["name"] == WORK), {})
+
+
+def _is_over(pod: Body) -> bool:
+    """Whether the pod does nothing any more."""
+    terminated = (_work(pod).get("state") or {}).get("terminated")
+    return bool(terminated) or (pod.get("status") or {}).get("phase") in ("Failed", "Succeeded")
 
 
 def _containers(pod: Body) -> Iterator[Body]:

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Protocol, TypeGuard
+from typing import Protocol, TypeGuard, TypeVar
 
 from pydantic import ValidationError
 
 from merkhet.api.conditions import Fact, ready, stalled, waiting_for_a_person
 from merkhet.api.meta import Body, Meta, controller_uid
 from merkhet.api.quantities import duration
+from merkhet.contract.base import Message
 from merkhet.contract.runs import REPORT_KEY, Origin, Run, RunReport, annotation_trigger, digest_of
 from merkhet.kinds import jobs
 from merkhet.kinds.apis import CONFIGMAP, JOB, POD, ROLE, ROLEBINDING, SERVICEACCOUNT
@@ -35,6 +36,8 @@ AGAIN = " (correct the spec; or put the files right and set the annotation merkh
 MAX_REVISION = 512  # characters of a revision that a record keeps
 MAX_ANNOTATION = 256  # characters of a trigger that a status keeps
 
+Result = TypeVar("Result", bound=Message)
+
 CHILDREN = (JOB, CONFIGMAP, SERVICEACCOUNT, ROLE, ROLEBINDING)
 READS = (JOB, CONFIGMAP, POD)
 
@@ -48,11 +51,16 @@ async def observe(meta: Meta, world: World, kind: str, short: str) -> Evidence:
     mine = {labels.KIND: kind.lower(), labels.NAME: meta.name}
     return Evidence(
         report=found,
-        jobs=tuple(job for job in world.owned(JOB, meta.uid) if not job["metadata"].get("deletionTimestamp")),
+        jobs=tuple(job for job in jobs_of(meta, world) if labels.PART not in (job["metadata"].get("labels") or {})),
         pods=tuple(pod for pod in world.select(POD, meta.namespace, mine) if labels.RUN in pod["metadata"]["labels"]),
         unreadable=unreadable,
         channel=all(own),
     )
+
+
+def jobs_of(meta: Meta, world: World) -> list[Body]:
+    """All Jobs of the object, those that do a part of a run included."""
+    return [job for job in world.owned(JOB, meta.uid) if not job["metadata"].get("deletionTimestamp")]
 
 
 def asked_for(meta: Meta) -> str | None:
@@ -78,15 +86,21 @@ def run_of(kind: str, meta: Meta, state: State, image: str) -> Run:
     )
 
 
-def judge(wish: Wish, evidence: Evidence, former: Sequence[RunEntry], now: datetime) -> State:
-    """The run that counts: one that is at work is let end, else the one that is wanted."""
+def judge(wish: Wish, evidence: Evidence, former: Sequence[RunEntry], now: datetime, begun: str | None = None) -> State:
+    """The run that counts: one that is at work is let end, else the one that is wanted.
+
+    ``begun`` is the trigger of a run that has begun with other things than its own Job.
+    """
     history = remembered(former, evidence, wish, now)
     busy = next((job for job in evidence.jobs if _is_at_work(job, evidence)), None)
     if busy is not None:
         return _state_of_job(busy, evidence, now)
     # Before another run starts, what follows from the last one is done: the next report overwrites its result.
     unsettled = (entry.trigger for entry in history if entry.phase == "Succeeded" and not entry.settled)
-    return _state_of(wish, next(unsettled, None) or wanted(wish, history), evidence, history, now)
+    trigger = next(unsettled, None)
+    if trigger is None and begun is not None and not _is_over(wish, begun, history):
+        trigger = begun
+    return _state_of(wish, trigger or wanted(wish, history), evidence, history, now)
 
 
 def wanted(wish: Wish, history: Sequence[RunEntry]) -> str:
@@ -130,6 +144,17 @@ def updated(
     """The history after this pass; runs that were given up before they ended are forgotten."""
     history = with_state(remembered(former, evidence, wish, now), state)
     return tuple(entry for entry in history if entry.phase in FINAL or entry.key == state.key)
+
+
+def result_of(kind: type[Result], evidence: Evidence) -> tuple[Result | None, str]:
+    """What the last report says came of a run that ended well, and what is wrong with that."""
+    report = evidence.report
+    if report is None or report.phase != "Succeeded":
+        return None, ""
+    try:
+        return kind.model_validate(report.result), ""
+    except ValidationError as error:
+        return None, f"the run's result cannot be read ({error.errors()[0]['msg']}); use one version for all images"
 
 
 def spoilt_state(state: State, fault: str) -> State:
@@ -281,6 +306,12 @@ def _known_of(state: State, job: Body | None, entry: RunEntry | None) -> State:
 def _is_failed(entry: RunEntry | None, wish: Wish) -> TypeGuard[RunEntry]:
     """Whether the run failed with the means that there are now: trying again would fail again."""
     return entry is not None and entry.phase == "Failed" and entry.means == wish.means
+
+
+def _is_over(wish: Wish, trigger: str, history: Sequence[RunEntry]) -> bool:
+    """Whether nothing more comes of a run: it has ended, and not in a failure that other means may cure."""
+    entry = next((one for one in history if one.trigger == trigger), None)
+    return entry is not None and (entry.phase in ("Succeeded", "Refused") or _is_failed(entry, wish))
 
 
 def _again_if_lost(wish: Wish, state: State, now: datetime) -> State:

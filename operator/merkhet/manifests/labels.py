@@ -20,6 +20,7 @@ RESTART = f"{GROUP}/restart"  # an annotation on what people apply: a new revisi
 TRIGGER = f"{GROUP}/trigger"  # an annotation on Jobs: what started the run
 SPEC = f"{GROUP}/spec"  # an annotation on Jobs: the spec trigger at the time
 MEANS = f"{GROUP}/means"  # an annotation on Jobs: the digest of image, memory, deadline …
+PART = f"{GROUP}/part"  # on a Job that does a part of a run and reports nothing, and on its pods
 TRY = f"{GROUP}/try"  # an annotation on Jobs: how often this run was started because its report was lost
 
 

@@ -10,6 +10,8 @@ SHARE = "merkhet-share"  # Deployment and Service: what gives FeatureSets to oth
 GRANTS = "merkhet-grants"  # ConfigMap: who may have what
 LABEL_LENGTH = 63  # of a label's value, and so of a Job's, Service's or StatefulSet's name
 
+TRIAL_LENGTH = len("-999")  # of the 1 000 trials that a search has at most
+
 
 def bounded(*words: str, limit: int = LABEL_LENGTH) -> str:
     """The words joined by dashes; a longer name is cut and ends in a digest of the whole."""
@@ -34,6 +36,11 @@ def job(owner: str, key: str, means: str, attempt: int = 1) -> str:
     """A run's Job: the same run with other means, or started again, is another Job."""
     again = (str(attempt),) if attempt > 1 else ()
     return bounded(owner, key[:10], means[:4], *again)
+
+
+def search(owner: str, key: str, means: str) -> str:
+    """A run's search: shorter than other Jobs, for its pods are named by their trials behind it."""
+    return bounded(owner, key[:10], means[:4], "search", limit=LABEL_LENGTH - TRIAL_LENGTH)
 
 
 def version(model: str, number: int) -> str:

@@ -13,6 +13,8 @@ HOST = "kubernetes.io/hostname"
 REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 # Where the process writes nothing, the end of its log says why it ended.
 TERMINATION = "FallbackToLogsOnError"
+# What computes at the limit of its share answers late, and is none the worse for it.
+PROBE_SECONDS = 5
 
 
 def pod(
@@ -60,7 +62,7 @@ def pod(
         "labels": {**(wishes.get("labels") or {}), **labels},
         "annotations": dict(wishes.get("annotations") or {}),
     }
-    return {"metadata": _said(metadata), "spec": _said(spec)}
+    return {"metadata": said(metadata), "spec": said(spec)}
 
 
 def container(
@@ -95,7 +97,20 @@ def container(
         },
         **more,
     }
-    return _said(body)
+    return said(body)
+
+
+def probe(question: Body, *, period: int, failures: int | None = None) -> Body:
+    """A question of the kubelet: how often it is asked, and after how many failures in a row it counts.
+
+    Units: ``period`` is in seconds.
+    """
+    return said({**question, "periodSeconds": period, "timeoutSeconds": PROBE_SECONDS, "failureThreshold": failures})
+
+
+def http(path: str, port: int) -> Body:
+    """A question over HTTP."""
+    return {"httpGet": {"path": path, "port": port}}
 
 
 def amounts(cpu: str, memory: str, *, cpu_limit: str | None = None, memory_limit: str | None = None) -> Body:
@@ -117,6 +132,6 @@ def _affinity(wished: Mapping[str, Any] | None, *, beside_store: bool) -> Body:
     return {**affinity, "podAffinity": near}
 
 
-def _said(body: Body) -> Body:
+def said(body: Body) -> Body:
     """Without what nobody said: an empty list applied and a missing one read back would look like a difference."""
     return {word: value for word, value in body.items() if value not in (None, [], {})}

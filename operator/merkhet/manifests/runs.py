@@ -72,16 +72,7 @@ def job(
             "backoffLimit": means.retries,
             "activeDeadlineSeconds": means.deadline_seconds,
             "podReplacementPolicy": "Failed",
-            "podFailurePolicy": {
-                "rules": [
-                    {
-                        "action": "FailJob",
-                        "onExitCodes": {"containerName": WORK, "operator": "In", "values": [REFUSED]},
-                    },
-                    # A drained node is not the work's fault.
-                    {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
-                ]
-            },
+            "podFailurePolicy": failure_policy(),
             "template": _pod(
                 short=short,
                 role=role,
@@ -92,6 +83,19 @@ def job(
                 variables=variables or {},
             ),
         },
+    }
+
+
+def failure_policy() -> Body:
+    """Which ends of a pod are no failed try: what is refused now is refused again, and a drained node is no fault."""
+    return {
+        "rules": [
+            {
+                "action": "FailJob",
+                "onExitCodes": {"containerName": WORK, "operator": "In", "values": [REFUSED]},
+            },
+            {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
+        ]
     }
 
 

@@ -7,18 +7,17 @@ from collections.abc import Iterable
 from merkhet.api.meta import Body
 from merkhet.contract.runs import SCRATCH_PATH
 from merkhet.contract.sharing import GRANTS_FILE, PORT, Grants
-from merkhet.manifests import labels, names, volumes
-from merkhet.manifests.pods import amounts, container, pod
+from merkhet.manifests import deployments, labels, names, services, volumes
+from merkhet.manifests.pods import amounts, container, http, pod, probe
 
 ROLE = "share"
-SERVICE_PORT = 80
 # Bytes are copied piece by piece; an estimate with room to spare, not a measurement.
 AMOUNTS = amounts("10m", "64Mi", cpu_limit="1", memory_limit="256Mi")
 
 
 def url(namespace: str, domain: str) -> str:
     """Where a namespace gives what it shares."""
-    return f"http://{names.SHARE}.{namespace}.svc.{domain}:{SERVICE_PORT}"
+    return services.url(names.SHARE, namespace, domain)
 
 
 def grants(given: Grants) -> Body:
@@ -33,16 +32,7 @@ def grants(given: Grants) -> Body:
 
 def service() -> Body:
     """The one address of what a namespace shares."""
-    return {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": {"name": names.SHARE},
-        "spec": {
-            "type": "ClusterIP",
-            "selector": _chosen(),
-            "ports": [{"name": "http", "port": SERVICE_PORT, "protocol": "TCP", "targetPort": PORT}],
-        },
-    }
+    return services.service(names.SHARE, _chosen(), PORT)
 
 
 def deployment(*, image: str, pull_policy: str, pull_secrets: Iterable[str], beside_store: bool) -> Body:
@@ -56,33 +46,19 @@ def deployment(*, image: str, pull_policy: str, pull_secrets: Iterable[str], bes
         variables={"HOME": SCRATCH_PATH},
         mounts=[volumes.blobs_mount(), volumes.scratch_mount(), volumes.grants_mount()],
         ports=[{"name": "http", "containerPort": PORT, "protocol": "TCP"}],
-        readinessProbe=_ready(period=3),
-        livenessProbe=_ready(period=30),
+        readinessProbe=probe(http("/ready", PORT), period=3),
+        livenessProbe=probe(http("/ready", PORT), period=30),
     )
     template = pod(
-        labels={**labels.of_pod("configmap", names.STORE, ROLE)},
+        labels=labels.of_pod("configmap", names.STORE, ROLE),
         containers=[server],
         volumes=[volumes.store(), volumes.scratch(), volumes.grants()],
         beside_store=beside_store,
         grace_seconds=10,
         pull_secrets=pull_secrets,
     )
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": names.SHARE},
-        "spec": {
-            "replicas": 1,
-            "revisionHistoryLimit": 1,
-            "selector": {"matchLabels": _chosen()},
-            "template": template,
-        },
-    }
+    return deployments.deployment(names.SHARE, _chosen(), template)
 
 
 def _chosen() -> dict[str, str]:
     return {labels.NAME: names.STORE, labels.ROLE: ROLE}
-
-
-def _ready(*, period: int) -> Body:
-    return {"httpGet": {"path": "/ready", "port": PORT}, "periodSeconds": period, "timeoutSeconds": 5}

@@ -8,12 +8,12 @@ ends, whichever pair it is. Two groups are one pair, whose interval is the usual
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from merkhet.stats.intervals import CONFIDENCE, Floats, difference, ratio, wilson
+from merkhet.stats.intervals import CONFIDENCE, Floats, Interval, difference, ratio, wilson
 
 DIGITS = 6
 
@@ -33,7 +33,7 @@ class Estimate:
 
 
 def demographic_parity_difference(
-    positive: Sequence[int], rows: Sequence[int], confidence: float = CONFIDENCE
+    positive: Sequence[float], rows: Sequence[float], confidence: float = CONFIDENCE
 ) -> Estimate:
     """The highest rate of the groups minus the lowest.
 
@@ -46,14 +46,13 @@ def demographic_parity_difference(
 
     """
     k, n = _of_groups(positive, rows)
-    found = difference(k[:, None], n[:, None], k, n, together(confidence, pairs(len(n))))
+    found = _of_pairs(difference, k, n, confidence)
     rates = k / n
-    value = rates.max() - rates.min()
-    return Estimate.rounded(value, max(0.0, _apart(found.low).max()), min(1.0, _apart(found.high).max()))
+    return Estimate.rounded(rates.max() - rates.min(), max(0.0, found.low.max()), min(1.0, found.high.max()))
 
 
 def demographic_parity_ratio(
-    positive: Sequence[int], rows: Sequence[int], confidence: float = CONFIDENCE
+    positive: Sequence[float], rows: Sequence[float], confidence: float = CONFIDENCE
 ) -> Estimate | None:
     """The lowest rate of the groups over the highest; None where all are nought.
 
@@ -69,9 +68,94 @@ def demographic_parity_ratio(
     rates = k / n
     if not rates.max():
         return None
-    found = ratio(k[:, None], n[:, None], k, n, together(confidence, pairs(len(n))))
-    value = rates.min() / rates.max()
-    return Estimate.rounded(value, _apart(found.low).min(), min(1.0, _apart(found.high).min()))
+    found = _of_pairs(ratio, k, n, confidence)
+    return Estimate.rounded(rates.min() / rates.max(), found.low.min(), min(1.0, found.high.min()))
+
+
+def equal_opportunity_difference(
+    hits: Sequence[float], positives: Sequence[float], confidence: float = CONFIDENCE
+) -> Estimate:
+    """The highest true positive rate of the groups minus the lowest: of those who are positive, who is found.
+
+    Source:
+        M. Hardt, E. Price and N. Srebro, Equality of opportunity in supervised learning, NeurIPS 2016;
+        fairlearn.metrics.equal_opportunity_difference with method between_groups.
+
+    Example:
+        >>> equal_opportunity_difference([80, 90], [100, 100]).value
+        0.1
+
+    """
+    return demographic_parity_difference(hits, positives, confidence)
+
+
+def equal_opportunity_ratio(
+    hits: Sequence[float], positives: Sequence[float], confidence: float = CONFIDENCE
+) -> Estimate | None:
+    """The lowest true positive rate of the groups over the highest; None where all are nought.
+
+    Source:
+        fairlearn.metrics.equal_opportunity_ratio with method between_groups.
+
+    Example:
+        >>> equal_opportunity_ratio([80, 100], [100, 100]).value
+        0.8
+
+    """
+    return demographic_parity_ratio(hits, positives, confidence)
+
+
+def equalized_odds_difference(
+    hits: Sequence[float],
+    positives: Sequence[float],
+    alarms: Sequence[float],
+    negatives: Sequence[float],
+    confidence: float = CONFIDENCE,
+) -> Estimate:
+    """The larger of two differences: of the true positive rates, and of the false positive rates.
+
+    The intervals of both rates hold together (Bonferroni), so that theirs holds whichever is larger.
+
+    Source:
+        M. Hardt, E. Price and N. Srebro, Equality of opportunity in supervised learning, NeurIPS 2016;
+        fairlearn.metrics.equalized_odds_difference with method between_groups and agg worst_case.
+
+    Example:
+        >>> equalized_odds_difference([80, 90], [100, 100], [10, 40], [100, 100]).value
+        0.3
+
+    """
+    each = together(confidence, 2)
+    found = demographic_parity_difference(hits, positives, each)
+    wrongly = demographic_parity_difference(alarms, negatives, each)
+    return Estimate(max(found.value, wrongly.value), max(found.low, wrongly.low), max(found.high, wrongly.high))
+
+
+def equalized_odds_ratio(
+    hits: Sequence[float],
+    positives: Sequence[float],
+    alarms: Sequence[float],
+    negatives: Sequence[float],
+    confidence: float = CONFIDENCE,
+) -> Estimate | None:
+    """The smaller of two ratios: of the true positive rates, and of the false positive rates.
+
+    Rates that are all nought have no ratio and do not count; None where both are so.
+
+    Source:
+        fairlearn.metrics.equalized_odds_ratio with method between_groups and agg worst_case.
+
+    Example:
+        >>> equalized_odds_ratio([80, 100], [100, 100], [10, 40], [100, 100]).value
+        0.25
+
+    """
+    each = together(confidence, 2)
+    both = (demographic_parity_ratio(hits, positives, each), demographic_parity_ratio(alarms, negatives, each))
+    found = [one for one in both if one is not None]
+    if not found:
+        return None
+    return Estimate(min(one.value for one in found), min(one.low for one in found), min(one.high for one in found))
 
 
 def smallest_share(rows: Sequence[int], confidence: float = CONFIDENCE) -> Estimate:
@@ -83,7 +167,7 @@ def smallest_share(rows: Sequence[int], confidence: float = CONFIDENCE) -> Estim
 
     """
     n = np.asarray(rows, dtype=np.float64)
-    found = wilson(n, n.sum(), together(confidence, _intervals_of_shares(len(n))))
+    found = _of_shares(n, confidence)
     return Estimate.rounded(n.min() / n.sum(), found.low.min(), found.high.min())
 
 
@@ -96,7 +180,7 @@ def population_difference(rows: Sequence[int], shares: Sequence[float], confiden
 
     """
     n, expected = np.asarray(rows, dtype=np.float64), np.asarray(shares, dtype=np.float64)
-    found = wilson(n, n.sum(), together(confidence, _intervals_of_shares(len(n))))
+    found = _of_shares(n, confidence)
     low, high = found.low - expected, found.high - expected
     nearest = np.maximum(np.maximum(low, -high), 0.0)
     return Estimate.rounded(
@@ -123,19 +207,21 @@ def pairs(groups: int) -> int:
     return groups * (groups - 1) // 2
 
 
-def _intervals_of_shares(groups: int) -> int:
-    """Of two groups one share says the other."""
-    return 1 if groups == 2 else groups
+def _of_shares(rows: Floats, confidence: float) -> Interval:
+    """The intervals of all groups' shares; of two groups one share says the other."""
+    intervals = 1 if len(rows) == 2 else len(rows)
+    return wilson(rows, rows.sum(), together(confidence, intervals))
 
 
-def _of_groups(positive: Sequence[int], rows: Sequence[int]) -> tuple[Floats, Floats]:
+def _of_pairs(compare: Callable[..., Interval], positive: Floats, rows: Floats, confidence: float) -> Interval:
+    """The intervals of all pairs of different groups, each pair both ways."""
+    found = compare(positive[:, None], rows[:, None], positive, rows, together(confidence, pairs(len(rows))))
+    apart = ~np.eye(len(rows), dtype=bool)
+    return Interval(found.low[apart], found.high[apart])
+
+
+def _of_groups(positive: Sequence[float], rows: Sequence[float]) -> tuple[Floats, Floats]:
     k, n = np.asarray(positive, dtype=np.float64), np.asarray(rows, dtype=np.float64)
     if len(n) < 2 or len(k) != len(n) or (n <= 0).any() or (k < 0).any() or (k > n).any():
         raise ValueError(f"wanted two groups or more, each with rows and no more positive ones: {k} of {n}")
     return k, n
-
-
-def _apart(matrix: Floats) -> Floats:
-    """What stands for two different groups."""
-    apart: Floats = matrix[~np.eye(len(matrix), dtype=bool)]
-    return apart

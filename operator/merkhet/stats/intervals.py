@@ -78,8 +78,8 @@ def difference(
         (0.0524, 0.3339)
 
     """
-    p, one = _rate(successes, trials), wilson(successes, trials, confidence)
-    q, other = _rate(other_successes, other_trials), wilson(other_successes, other_trials, confidence)
+    p, one = _rate(successes, trials, confidence)
+    q, other = _rate(other_successes, other_trials, confidence)
     low = p - q - np.hypot(p - one.low, other.high - q)
     high = p - q + np.hypot(one.high - p, q - other.low)
     return Interval(low, high)
@@ -107,8 +107,8 @@ def ratio(
         (0.72, 0.834)
 
     """
-    p, one = _rate(successes, trials), wilson(successes, trials, confidence)
-    q, other = _rate(other_successes, other_trials), wilson(other_successes, other_trials, confidence)
+    p, one = _rate(successes, trials, confidence)
+    q, other = _rate(other_successes, other_trials, confidence)
     product = p * q
     lower, upper = one.low * (2 * p - one.low), one.high * (2 * p - one.high)
     other_lower, other_upper = other.low * (2 * q - other.low), other.high * (2 * q - other.high)
@@ -119,6 +119,7 @@ def ratio(
     return Interval(np.where(p == 0, 0.0, low), np.where(q == 0, np.inf, high))
 
 
-def _rate(successes: ArrayLike, trials: ArrayLike) -> Floats:
+def _rate(successes: ArrayLike, trials: ArrayLike, confidence: float) -> tuple[Floats, Interval]:
+    """A rate, and its interval."""
     rate: Floats = np.asarray(successes, dtype=np.float64) / np.asarray(trials, dtype=np.float64)
-    return rate
+    return rate, wilson(successes, trials, confidence)

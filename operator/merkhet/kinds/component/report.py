@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from pydantic import ValidationError
-
 from merkhet.api.conditions import Fact, ready, stalled
 from merkhet.contract.component import ComponentResult, KeptVersion
 from merkhet.kinds import runs
@@ -22,13 +20,12 @@ from merkhet.kinds.component.types import (
     Tried,
     TriedExample,
 )
+from merkhet.kinds.findings import told
 from merkhet.kinds.history import priced, settled, spoilt, trimmed
 from merkhet.kinds.kind import Live, Report
 from merkhet.kinds.run import State
 
 FAILED = "ExamplesFailed"
-TOLD = 5  # failed examples that a message tells; the status has all
-LONGEST = 900  # characters; a run's message ends at 1 024
 ADVICE = "; correct the component or the examples: the version does not stand yet"
 ADVICE_STANDING = "; the version stands as it was tried before: correct the examples, or give spec.version another name"
 
@@ -44,7 +41,7 @@ def report(component: Component, seen: Seen, live: Live, now: datetime) -> Repor
         "used_by": seen.users,
     }
     status = component.status.model_copy(update=known)
-    result, fault = _result(seen)
+    result, fault = runs.result_of(ComponentResult, seen.runs)
     if seen.runs.report is not None and result is not None:
         key = seen.runs.report.key
         status = _tried(status, key, result)
@@ -110,25 +107,10 @@ def _standing(versions: Iterable[StandingVersion], version: str) -> StandingVers
 
 def _outcome(result: ComponentResult) -> dict[str, object]:
     """What the history says came of a run."""
-    failed = [example for example in result.examples if not example.passed]
+    failed = [example.message for example in result.examples if not example.passed]
     if not failed:
         return {}
     count = len(result.examples)
-    told = "; ".join(example.message for example in failed[:TOLD])
-    more = f"; and {len(failed) - TOLD} more, see status.tried" if len(failed) > TOLD else ""
     examples, do = "example" if count == 1 else "examples", "does" if len(failed) == 1 else "do"
     begin = f"{len(failed)} of {count} {examples} {do} not come out: "
-    room = LONGEST - len(begin) - len(more)
-    message = begin + (told if len(told) <= room else f"{told[: room - 1]}…") + more
-    return {"reason": FAILED, "message": message}
-
-
-def _result(seen: Seen) -> tuple[ComponentResult | None, str]:
-    """What the last report says came of the examples, and what is wrong with it."""
-    told = seen.runs.report
-    if told is None or told.phase != "Succeeded":
-        return None, ""
-    try:
-        return ComponentResult.model_validate(told.result), ""
-    except ValidationError as error:
-        return None, f"the run's result cannot be read ({error.errors()[0]['msg']}); use one version for all images"
+    return {"reason": FAILED, "message": told(begin, failed, "status.tried")}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from merkhet.kinds.component.types import FLAVOURS
 from merkhet.kinds.kind import Cel
+from merkhet.kinds.rules import lasts_a_second, stays_inside
 
 _GIVEN = ", ".join(f"has(self.{flavour})" for flavour in FLAVOURS)
 
@@ -46,16 +47,8 @@ COMPONENT = (
         "the source stands in one place: write either source or configMap",
         at=("spec", "python"),
     ),
-    Cel(
-        "!self.contains('/../') && !self.endsWith('/..')",
-        "uri leads out of where it begins: write it without '..'",
-        at=("spec", "onnx", "uri"),
-    ),
-    Cel(
-        "!has(self.timeout) || duration(self.timeout) >= duration('1s')",
-        "timeout is shorter than a second: write something like 30s or 10m",
-        at=("spec", "python"),
-    ),
+    stays_inside("spec", "onnx", "uri"),
+    lasts_a_second("timeout", "30s or 10m", "spec", "python"),
     Cel(
         f"self.spec.version != oldSelf.spec.version || !({_STANDS}) || ({_SAME})",
         "this version stands, and what it is never changes: give spec.version another name for another content, or put "

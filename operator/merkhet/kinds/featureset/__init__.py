@@ -11,7 +11,7 @@ from merkhet.kinds.featureset.report import report
 from merkhet.kinds.featureset.rules import BIAS, ONLINE, QUALITY, SOURCES
 from merkhet.kinds.featureset.types import FeatureSetSpec, FeatureSetStatus
 from merkhet.kinds.kind import Cel, Column, Kind
-from merkhet.kinds.rules import DEADLINE, POD_LABELS
+from merkhet.kinds.rules import DEADLINE, POD_LABELS, stays_inside
 
 KIND = Kind(
     api=FEATURESET,
@@ -46,11 +46,7 @@ KIND = Kind(
             "self.sources.all(s, self.sources.exists_one(t, t.name == s.name))",
             "two sources have the same name: each is a table of its own in the query",
         ),
-        Cel(
-            "!self.contains('/../') && !self.endsWith('/..')",
-            "uri leads out of where it begins: write it without '..'",
-            at=("spec", "sources", "[]", "uri"),
-        ),
+        stays_inside("spec", "sources", "[]", "uri"),
         *SOURCES,
         *QUALITY,
         *BIAS,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TypeAlias
 
 from merkhet.api.conditions import Fact
 from merkhet.contract import features as contract
@@ -17,33 +17,14 @@ from merkhet.kinds.featureset.types import (
     FeatureSetSpec,
     FeatureSetStatus,
 )
+from merkhet.kinds.findings import finding_run, told, version_of
 from merkhet.kinds.run import Wish
 
 BIAS_ACCEPTABLE = "BiasAcceptable"
 BLOCKED = "BiasBlocked"
-TOLD = 5  # findings that a message tells; the status has all
-LONGEST = 900  # characters; a run's message ends at 1 024
 LONGEST_GROUP = 128  # characters of a group's name
 
-
-class Finding(Protocol):
-    """A figure on groups, and what was found of it."""
-
-    @property
-    def metric(self) -> str:
-        """Which figure."""
-
-    @property
-    def column(self) -> str:
-        """The sensitive column."""
-
-    @property
-    def result(self) -> str:
-        """What its limit makes of it."""
-
-    @property
-    def message(self) -> str:
-        """The finding in words."""
+Finding: TypeAlias = contract.BiasFinding | BiasFinding  # as a run tells it, and as the status keeps it
 
 
 def asked(bias: Bias) -> contract.Bias:
@@ -80,12 +61,11 @@ def bias_facts(spec: FeatureSetSpec, status: FeatureSetStatus, wish: Wish) -> tu
     if spec.bias is None:
         return ()
     found = status.bias
-    run = next((run for run in status.runs if found is not None and run.key == found.run), None)
-    if found is None or run is None or wish.spec not in (run.trigger, run.spec):
+    run = finding_run(status.runs, found.run, wish) if found is not None else None
+    if found is None or run is None:
         message = "no run has compared the groups as they are asked for, or its findings were overwritten by another's"
         return (Fact(BIAS_ACCEPTABLE, "Unknown", "NotChecked", message),)
-    where = "" if run.version is None else f"version {run.version}: "
-    return (_judged(found.findings, where),)
+    return (_judged(found.findings, version_of(run)),)
 
 
 def is_blocked(result: FeaturesResult) -> bool:
@@ -119,13 +99,10 @@ WORDS = {
 
 def _told(findings: Sequence[Finding], result: str) -> str:
     """The findings of this result, the worst first, in words."""
-    meant = [finding for finding in findings if finding.result == result]
+    meant = [f"{one.metric} of {one.column}: {one.message}" for one in findings if one.result == result]
     limited = [finding for finding in findings if finding.result != "Reported"]
-    told = "; ".join(f"{finding.metric} of {finding.column}: {finding.message}" for finding in meant[:TOLD])
-    more = f"; and {len(meant) - TOLD} more, see status.bias" if len(meant) > TOLD else ""
     begin = f"{len(meant)} of {_count(len(limited))} {WORDS[result][len(meant) != 1]}: "
-    room = LONGEST - len(begin) - len(more)
-    return begin + (told if len(told) <= room else f"{told[: room - 1]}…") + more
+    return told(begin, meant, "status.bias")
 
 
 def _group(group: contract.GroupFigures) -> CheckedGroup:

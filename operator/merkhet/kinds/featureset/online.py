@@ -12,9 +12,10 @@ from merkhet.contract.features import FeaturesResult
 from merkhet.contract.online import LookupTask
 from merkhet.contract.runs import RunReport
 from merkhet.kinds.apis import DEPLOYMENT, DISRUPTION, POD, SERVICE
-from merkhet.kinds.common import Amounts, Resources, beside_store, filled
+from merkhet.kinds.common import Amounts, Resources, filled
 from merkhet.kinds.featureset.types import FeatureSetSpec, FeatureSetStatus, Online, OnlineStatus
 from merkhet.kinds.kind import Child, Live, Resource, Setup, World
+from merkhet.kinds.servers import disruption_budget, servers_of, service
 from merkhet.kinds.trouble import patience_left, trouble
 from merkhet.manifests import names
 from merkhet.manifests import online as manifests
@@ -68,8 +69,8 @@ def children(features: FeatureSet, setup: Setup, servers: Servers, report: RunRe
     online, name = wanted(features.spec), features.meta.name
     if online is None or not _may_be_there(features, servers, report):
         return ()
-    some = (_deployment(features, online, setup), _service(name))
-    return (*some, _disruption_budget(name)) if online.replicas > 1 else some
+    some = (_deployment(features, online, setup), service(manifests.service(name)))
+    return (*some, disruption_budget(manifests.disruption_budget(name))) if online.replicas > 1 else some
 
 
 def look_again(servers: Servers, now: datetime) -> timedelta | None:
@@ -140,24 +141,9 @@ def _deployment(features: FeatureSet, online: Online, setup: Setup) -> Child:
         ttl_seconds=None if online.ttl is None else duration(online.ttl).total_seconds(),
     )
     body = manifests.deployment(
-        task,
-        image=setup.server_image,
-        replicas=online.replicas,
-        resources=filled(online.resources, USUAL),
-        template=features.spec.pod_template.body(),
-        beside_store=beside_store(setup),
-        pull_policy=setup.pull_policy,
-        pull_secrets=setup.pull_secrets,
+        task, servers_of(setup, features.spec.pod_template, filled(online.resources, USUAL), online.replicas)
     )
     return Child(DEPLOYMENT, body)
-
-
-def _service(name: str) -> Child:
-    return Child(SERVICE, manifests.service(name), exact=(("spec", "selector"), ("spec", "ports")))
-
-
-def _disruption_budget(name: str) -> Child:
-    return Child(DISRUPTION, manifests.disruption_budget(name), exact=(("spec", "selector"),))
 
 
 def _url(meta: Meta, setup: Setup) -> str:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pydantic import ValidationError
-
 from merkhet.api.conditions import Fact, ready, stalled
 from merkhet.contract.features import FeaturesResult
 from merkhet.kinds import runs
@@ -39,7 +37,7 @@ def report(features: FeatureSet, seen: Seen, live: Live, now: datetime) -> Repor
     history = with_inputs(history, (*seen.runs.jobs, *live.bodies.values()), named_by)
     known = {"observed_generation": features.meta.generation, "schedule": schedule_of(features, now)}
     status = features.status.model_copy(update=known)
-    result, fault = _result(seen)
+    result, fault = runs.result_of(FeaturesResult, seen.runs)
     if seen.runs.report is not None and result is not None:
         key = seen.runs.report.key
         status = bias.compared(features.spec, checked(status, key, result), key, result)
@@ -108,14 +106,3 @@ def _outcome(result: FeaturesResult) -> dict[str, object]:
     if bias.is_blocked(result):
         return {"version": None, "reason": bias.BLOCKED, "message": bias.blocked_message(result)}
     return {"version": None, "reason": BLOCKED, "message": blocked_message(result)}
-
-
-def _result(seen: Seen) -> tuple[FeaturesResult | None, str]:
-    """What the last report says was made, and what is wrong with it."""
-    report = seen.runs.report
-    if report is None or report.phase != "Succeeded":
-        return None, ""
-    try:
-        return FeaturesResult.model_validate(report.result), ""
-    except ValidationError as error:
-        return None, f"the run's result cannot be read ({error.errors()[0]['msg']}); use one version for all images"

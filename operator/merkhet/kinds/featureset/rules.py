@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from merkhet.kinds.kind import Cel
+from merkhet.kinds.rules import lasts_a_second
 
 RULE = ("spec", "quality", "rules", "[]")
 OF_COLUMNS = "(has(self.notNull) || has(self.min) || has(self.max) || has(self.unique) || has(self.__in__))"
@@ -42,11 +43,7 @@ QUALITY = (
         "maxFailingFraction is a share of rows: it goes with column or expression",
         at=RULE,
     ),
-    Cel(
-        "!has(self.maxAge) || duration(self.maxAge) >= duration('1s')",
-        "maxAge is shorter than a second: write something like 48h",
-        at=RULE,
-    ),
+    lasts_a_second("maxAge", "48h", *RULE),
     Cel(
         "!has(self.quality) || !self.quality.rules.exists(rule, has(rule.maxAge)) || has(self.timestamp)",
         "maxAge is measured from the newest timestamp: write spec.timestamp",
@@ -141,9 +138,5 @@ ONLINE = (
         "!has(self.online) || !has(self.online.ttl) || has(self.timestamp)",
         "online.ttl is counted from the timestamp: write spec.timestamp",
     ),
-    Cel(
-        "!has(self.ttl) || duration(self.ttl) >= duration('1s')",
-        "online.ttl is shorter than a second: write something like 24h",
-        at=("spec", "online"),
-    ),
+    lasts_a_second("ttl", "24h", "spec", "online", called="online.ttl"),
 )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from merkhet.api.meta import Body
 from merkhet.contract.serving import ServingTask
 from merkhet.contract.training import Signature
-from merkhet.kinds import apis
-from merkhet.kinds.common import Amounts, Resources, beside_store, filled
+from merkhet.kinds import apis, servers
+from merkhet.kinds.common import Amounts, Resources, filled
 from merkhet.kinds.kind import Child, Setup
 from merkhet.kinds.modeldeployment.observe import ModelDeployment
 from merkhet.kinds.modeldeployment.policies import Chosen
@@ -22,16 +22,9 @@ USUAL = Resources(
 
 def new_revision(deployment: ModelDeployment, choice: Chosen, revision: str, replicas: int, setup: Setup) -> Child:
     """The Deployment of a revision; where it is there already, only its replicas are written."""
-    body = serving.revision_deployment(
-        _task(deployment, choice, revision),
-        image=setup.server_image,
-        replicas=replicas,
-        resources=filled(deployment.spec.resources, USUAL),
-        template=deployment.spec.pod_template.body(),
-        beside_store=beside_store(setup),
-        pull_policy=setup.pull_policy,
-        pull_secrets=setup.pull_secrets,
-    )
+    spec = deployment.spec
+    means = servers.servers_of(setup, spec.pod_template, filled(spec.resources, USUAL), replicas)
+    body = serving.revision_deployment(_task(deployment, choice, revision), means)
     return Child(apis.DEPLOYMENT, body, rule="scale")
 
 
@@ -48,16 +41,13 @@ def present_revision(revision: Revision, replicas: int) -> Child:
 
 
 def service(deployment: ModelDeployment, revision: str) -> Child:
-    """The one address, whole: a selector or port that somebody added would lead requests elsewhere."""
-    body = serving.service(deployment.meta.name, revision)
-    return Child(apis.SERVICE, body, exact=(("spec", "selector"), ("spec", "ports")))
+    """The one address."""
+    return servers.service(serving.service(deployment.meta.name, revision))
 
 
 def disruption_budget(deployment: ModelDeployment, revision: str) -> Child:
     """The budget for the revision that serves."""
-    return Child(
-        apis.DISRUPTION, serving.disruption_budget(deployment.meta.name, revision), exact=(("spec", "selector"),)
-    )
+    return servers.disruption_budget(serving.disruption_budget(deployment.meta.name, revision))
 
 
 def _task(deployment: ModelDeployment, choice: Chosen, revision: str) -> ServingTask:

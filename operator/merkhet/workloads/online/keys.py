@@ -15,7 +15,6 @@ from merkhet.workloads.server.words import listed, shown
 
 MOST_ENTITIES = 1000  # of one request
 LONGEST_INTEGER = 20  # characters; those of 64 bits
-ENTITY = "entity"  # the one column, in a query
 WORDS = {"true": True, "false": False}
 
 Form = Callable[[Any], str | None]  # a value as JSON has it; None where it is none of this type

@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import signal
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,20 +15,16 @@ from typing import Any
 # Sums of a few thousand numbers are no work for a pool of threads; numpy reads this when it is imported.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-import uvloop
-from pydantic import ValidationError
-
-from merkhet.contract.runs import DONE, FAILED, REFUSED, STORE_PATH, TASK_VARIABLE
-from merkhet.contract.serving import ADMIN_PORT, HTTP_PORT, ServingTask
-from merkhet.errors import Corrupt, MerkhetError, Missing, Refused
-from merkhet.workloads import cgroup, log
+from merkhet.contract.runs import DONE
+from merkhet.contract.serving import ServingTask
+from merkhet.workloads import cgroup
 from merkhet.workloads.online.table import Current, watching
+from merkhet.workloads.server import process
 from merkhet.workloads.server.drain import drain
 from merkhet.workloads.server.entities import columns_of
 from merkhet.workloads.server.http import Limits, Server
 from merkhet.workloads.server.metrics import Metrics
 from merkhet.workloads.server.model import Model
-from merkhet.workloads.server.process import TERMINATION_LOG, ended, listening, settle_memory
 from merkhet.workloads.server.readiness import prepare
 from merkhet.workloads.server.routes import Gateway
 
@@ -42,32 +37,13 @@ SMALLEST_BODY, LARGEST_BODY = 1 << 20, 64 << 20
 
 def main(argv: Sequence[str]) -> int:
     """Serve until SIGTERM and give the exit code: 3 for a model that must not be served."""
-    arguments = parsed(argv)
-    try:
-        task = ServingTask.load(os.environ.get(TASK_VARIABLE, ""))
-    except ValidationError as failure:
-        log.start()
-        told = f"{TASK_VARIABLE} is no task that this image understands: {failure}; use one version for all images"
-        return ended(told, REFUSED, arguments.termination_log)
-    log.start(namespace=task.namespace, name=task.deployment, revision=task.revision)
-    try:
-        uvloop.run(serve(task, arguments))
-    except (Refused, Corrupt, Missing) as failure:
-        return ended(f"{failure.reason}: {failure}", REFUSED, arguments.termination_log)
-    except (MerkhetError, OSError) as failure:
-        return ended(f"{type(failure).__name__}: {failure}", FAILED, arguments.termination_log)
-    return DONE
+    arguments = process.parsed(argv, "merkhet serve", "Serve the model of MERKHET_TASK.", "of the protocol")
+    return process.run(ServingTask, words_of, serve, arguments)
 
 
-def parsed(argv: Sequence[str]) -> argparse.Namespace:
-    """The command line; pods give nothing."""
-    parser = argparse.ArgumentParser(prog="merkhet serve", description="Serve the model of MERKHET_TASK.")
-    parser.add_argument("--host", default="", help="address to listen at; all of them by default")
-    parser.add_argument("--http-port", type=int, default=HTTP_PORT, help="of the protocol; 0 is any free one")
-    parser.add_argument("--admin-port", type=int, default=ADMIN_PORT, help="of /live, /ready and /metrics")
-    parser.add_argument("--store", type=Path, default=Path(os.environ.get("MERKHET_STORE", STORE_PATH)))
-    parser.add_argument("--termination-log", type=Path, default=TERMINATION_LOG)
-    return parser.parse_args(argv)
+def words_of(task: ServingTask) -> dict[str, str]:
+    """What the log says of it."""
+    return {"namespace": task.namespace, "name": task.deployment, "revision": task.revision}
 
 
 async def serve(task: ServingTask, arguments: argparse.Namespace) -> None:
@@ -77,15 +53,13 @@ async def serve(task: ServingTask, arguments: argparse.Namespace) -> None:
     """
     start = time.perf_counter()
     loop = asyncio.get_running_loop()
-    told_to_end = asyncio.Event()
-    loop.add_signal_handler(signal.SIGTERM, told_to_end.set)
-    loop.add_signal_handler(signal.SIGINT, told_to_end.set)
+    told_to_end = process.told_to_end()
     limits = cgroup.limits()
     metrics = Metrics(facts_of(task))
     features = features_for(task, arguments.store)
     gateway = Gateway(task, metrics, loop.call_soon_threadsafe, features)
     port = Server(gateway.answer, limits_for(task, limits.memory))
-    admin = Server(gateway.answer_admin, Limits(body=1 << 10, connections=64))
+    admin = Server(gateway.answer_admin, process.ADMIN_LIMITS)
     metrics.gauge("pending", "Requests that wait for the model.", lambda: gateway.pending)
     metrics.gauge("connections", "Connections open.", lambda: len(port.connections))
     if features is not None:
@@ -93,8 +67,8 @@ async def serve(task: ServingTask, arguments: argparse.Namespace) -> None:
         metrics.gauge("features_failures", "Versions of them that could not be opened.", lambda: features.failures)
     metrics.gauge("ready", "Whether new callers should come.", lambda: int(gateway.is_ready))
     async with (
-        listening(admin, arguments.host, arguments.admin_port, "admin"),
-        listening(port, arguments.host, arguments.http_port, "http") as listener,
+        process.listening(admin, arguments.host, arguments.admin_port, "admin"),
+        process.listening(port, arguments.host, arguments.http_port, "http") as listener,
         watching(features) if features is not None else contextlib.nullcontext(),
     ):
         loading = asyncio.ensure_future(asyncio.to_thread(prepare, task, arguments.store, limits.threads or 1))
@@ -102,7 +76,7 @@ async def serve(task: ServingTask, arguments: argparse.Namespace) -> None:
         if model is not None:
             gateway.serve(model)
             metrics.load_seconds = time.perf_counter() - start
-            settle_memory()
+            process.settle_memory()
             await told_to_end.wait()
             logger.info("told to end; serving on for up to %g s", task.drain_seconds)
             gateway.draining = True
