@@ -59,6 +59,17 @@ def claim_number(store: Store, folder: str, run: str) -> int:
     return number
 
 
+def claim_that_number(store: Store, folder: str, number: int, run: str) -> bool:
+    """Claim a number that a person chose; False where another run has it."""
+    claim = canonical({"run": run}).encode()
+    return store.create(paths.claimed_number(folder, number), claim) or _claimant(store, folder, number) == run
+
+
+def next_number(store: Store, folder: str) -> int:
+    """The number after all that were claimed."""
+    return _last_number(store, folder) + 1
+
+
 def number_of(store: Store, folder: str, run: str) -> int | None:
     """The number that a run has claimed."""
     numbers = range(_last_number(store, folder), 0, -1)

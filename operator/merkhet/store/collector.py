@@ -83,6 +83,7 @@ class _Pass:
         self.store.recover()
         living = _complete(live, self.now)
         self._release(living)
+        self._forget_trials()
         self._retire(living)
         self._mark(living.needed)
         self._mark(self._named())
@@ -116,6 +117,13 @@ class _Pass:
             del self.roots[path], self.ownerless[path]
             self.released.append(path)
         self.rooted = {digest for root in self.roots.values() for digest in root.digests}
+
+    def _forget_trials(self) -> None:
+        """Take away what the trials of a search found, when no root speaks of their run any more."""
+        working = {root.run for root in self.roots.values()}
+        for path in self.store.list(paths.TRIALS):
+            if path.split("/")[1] not in working and self._age(path) < self.now - self.grace:
+                self.store.delete(path)
 
     def _doubt(self, root: Root) -> float:
         """How much newer than a root the list must be: a run that is over needs it no more, whatever the clocks say."""
@@ -151,7 +159,7 @@ class _Pass:
     def _named(self) -> Iterator[str]:
         """The digests that all documents of the store name, and the documents' own."""
         for path in self.store.list(""):
-            if path.split("/")[0] in {"blobs", paths.RAW, paths.CAPTURE, paths.COLLECTOR}:
+            if path.split("/")[0] in {"blobs", paths.RAW, paths.CAPTURE, paths.TRIALS, paths.COLLECTOR}:
                 continue
             try:
                 content = self.store.read(path)

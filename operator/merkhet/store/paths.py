@@ -11,6 +11,7 @@ BLOBS = "blobs/sha256"
 RAW = "raw"  # users' files
 CAPTURE = "capture"  # what servers write
 ROOTS = "roots"
+TRIALS = "trials"
 COLLECTOR = "collector.json"  # what the collector found last
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -38,6 +39,18 @@ def run_claim(key: str) -> str:
 def run_record(key: str) -> str:
     """The record of a finished run: its last report."""
     return f"runs/{_key(key)}/record.json"
+
+
+def trials(key: str) -> str:
+    """The folder of what the trials of a run's search found."""
+    return f"{TRIALS}/{_key(key)}"
+
+
+def trial(key: str, asked: str, number: int) -> str:
+    """What a trial found, written once; ``asked`` is the digest of what it was asked. Trials are counted from 0."""
+    if number < 0:
+        raise InvalidSpec(f"trial {number} cannot be: trials are counted from 0")
+    return f"{trials(key)}/{_key(asked)}-{number}.json"
 
 
 def feature_sets(name: str) -> str:

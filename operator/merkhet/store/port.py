@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Protocol
+from types import TracebackType
+from typing import IO, Protocol, Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +15,29 @@ class Stat:
 
     size: int
     written: float  # of a blob: when it was last added, also where it was there already
+
+
+class Draft(Protocol):
+    """A blob that is being written, by one thread after another; left without being kept, it leaves nothing."""
+
+    closed: bool
+
+    def write(self, content: bytes | memoryview) -> int:
+        """Take the next bytes."""
+
+    def keep(self) -> str:
+        """Store what was written, as ``Store.add`` does, and give its ``sha256:…``; nothing is written after it."""
+
+    def close(self) -> None:
+        """Let go of it; what is kept stays."""
+
+    def __enter__(self) -> Self:
+        """Itself."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let go of it."""
 
 
 class Store(Protocol):
@@ -46,11 +70,17 @@ class Store(Protocol):
     def add(self, source: Path | bytes) -> str:
         """Store bytes by content and give their ``sha256:…``; what is there already is dated anew, not written."""
 
+    def draft(self) -> Draft:
+        """A blob that is written piece by piece; nobody finds it before it is kept."""
+
     def open(self, digest: str) -> IO[bytes]:
         """A blob's bytes, verified against the digest before the first is given; raises ``Missing``, ``Corrupt``."""
 
-    def fetch(self, digest: str) -> Path:
-        """A verified local file with the blob's bytes, for readers of paths; raises ``Missing``, ``Corrupt``."""
+    def fetch(self, digest: str, *, verify: bool = True) -> Path:
+        """A local file with the blob's bytes, for readers of paths; raises ``Missing``, ``Corrupt``.
+
+        It is verified, unless the caller says that he has seen these bytes himself, writing or verifying them.
+        """
 
     def discard(self, digest: str, wanted: Callable[[Stat], bool]) -> bool:
         """Take a blob away unless it is wanted after all; whether it was taken away.

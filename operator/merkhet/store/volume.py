@@ -12,7 +12,6 @@ import errno
 import hashlib
 import io
 import os
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,12 +19,12 @@ from typing import IO
 
 from merkhet.errors import Corrupt, Missing, Unavailable
 from merkhet.store import paths
-from merkhet.store.port import Stat
+from merkhet.store.draft import MODE, TEMPORARY, FileDraft
+from merkhet.store.port import Draft, Stat
 
-FILE_MODE = 0o644
+FILE_MODE = MODE
 FOLDER_MODE = 0o2775  # the group is inherited, so that every pod of fsGroup may write beside
 CHUNK = 1 << 20  # bytes
-TEMPORARY = ".tmp-"
 ASIDE = ".gone-"  # a blob that is being taken away
 PEOPLES = (paths.RAW, paths.CAPTURE)  # nothing that others rely on is named there
 RECOVERED = "lost+found"  # the file system's own, which others may not read
@@ -45,14 +44,14 @@ class Volume:
         if target.exists():
             flush_folder(target.parent)  # whoever wrote it may not have come so far
             return False
-        temporary, _ = self._write(target.parent, io.BytesIO(content))
-        return _publish(temporary, target)
+        with self._drafted(target.parent, content) as draft:
+            return _published(draft.path, target)
 
     def replace(self, path: str, content: bytes) -> None:
         """Write an object whether or not it is there."""
         target = self._at(path)
-        temporary, _ = self._write(target.parent, io.BytesIO(content))
-        _overwrite(temporary, target)
+        with self._drafted(target.parent, content) as draft:
+            _overwrite(draft.path, target)
 
     def read(self, path: str) -> bytes:
         """The object's bytes; raises ``Missing``."""
@@ -90,23 +89,16 @@ class Volume:
         self._at(path).unlink(missing_ok=True)
 
     def add(self, source: Path | bytes) -> str:
-        """Store bytes by content and give their ``sha256:…``.
+        """Store bytes by content and give their ``sha256:…``; see ``BlobDraft.keep``."""
+        content: IO[bytes] = io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
+        with content, self.draft() as draft:
+            while chunk := content.read(CHUNK):
+                draft.write(chunk)
+            return draft.keep()
 
-        A blob that is there and intact is not written again but dated anew, so that the collector leaves it to whoever
-        relies on it from now on; one that has rotted is replaced by the good bytes.
-        """
-        with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as content:
-            temporary, digest = self._write(self._at(paths.BLOBS), content)
-        target = self._at(paths.blob(digest))
-        while not _publish(temporary, target, keep=True):
-            # The collector may take the blob away at any moment: then it is published after all.
-            with contextlib.suppress(FileNotFoundError):
-                if _is_renewed(target, digest):
-                    temporary.unlink()
-                else:
-                    _overwrite(temporary, target)
-                break
-        return digest
+    def draft(self) -> Draft:
+        """A blob that is written piece by piece, straight into the store's own temporary file."""
+        return BlobDraft(self._folder(self._at(paths.BLOBS)))
 
     def open(self, digest: str) -> IO[bytes]:
         """A blob's bytes, verified before the first is given; raises ``Missing``, ``Corrupt``."""
@@ -118,9 +110,9 @@ class Volume:
             raise
         return blob
 
-    def fetch(self, digest: str) -> Path:
-        """The blob's own file, verified; raises ``Missing``, ``Corrupt``."""
-        self.open(digest).close()
+    def fetch(self, digest: str, *, verify: bool = True) -> Path:
+        """The blob's own file, verified unless the caller has seen its bytes; raises ``Missing``, ``Corrupt``."""
+        (self.open if verify else self._opened)(digest).close()
         return self._at(paths.blob(digest))
 
     def discard(self, digest: str, wanted: Callable[[Stat], bool]) -> bool:
@@ -172,23 +164,37 @@ class Volume:
     def _at(self, path: str) -> Path:
         return self.root / paths.check(path)
 
-    def _write(self, folder: Path, content: IO[bytes]) -> tuple[Path, str]:
-        """A temporary file in ``folder``, safe on the disk, and its digest."""
+    def _folder(self, folder: Path) -> Path:
         make_folder(folder, self.root)
-        temporary = folder / f"{TEMPORARY}{uuid.uuid4().hex}"
-        hasher = hashlib.sha256()
-        try:
-            with temporary.open("xb") as file:
-                os.fchmod(file.fileno(), FILE_MODE)
-                while chunk := content.read(CHUNK):
-                    hasher.update(chunk)
-                    file.write(chunk)
-                file.flush()
-                os.fsync(file.fileno())
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-        return temporary, f"sha256:{hasher.hexdigest()}"
+        return folder
+
+    @contextlib.contextmanager
+    def _drafted(self, folder: Path, content: bytes) -> Iterator[FileDraft]:
+        """The content in a temporary file in ``folder``, safe on the disk."""
+        with FileDraft(self._folder(folder)) as draft:
+            draft.write(content)
+            draft.settle()
+            yield draft
+
+
+class BlobDraft(FileDraft):
+    """A blob that is being written; see ``port.Draft``."""
+
+    def keep(self) -> str:
+        """Publish it, and give its ``sha256:…``.
+
+        A blob that is there and intact is not replaced but dated anew, so that the collector leaves it to whoever
+        relies on it from now on; one that has rotted is replaced by the good bytes.
+        """
+        digest = self.settle()
+        target = self.path.with_name(digest.removeprefix("sha256:"))
+        while not _published(self.path, target):
+            # The collector may take the blob away at any moment: then it is published after all.
+            with contextlib.suppress(FileNotFoundError):
+                if not _is_renewed(target, digest):
+                    _overwrite(self.path, target)
+                break
+        return digest
 
 
 def make_folder(folder: Path, root: Path) -> None:
@@ -206,16 +212,11 @@ def make_folder(folder: Path, root: Path) -> None:
     flush_folder(folder.parent)
 
 
-def _publish(temporary: Path, target: Path, *, keep: bool = False) -> bool:
-    """Give the temporary file the target's name; False where the name is taken, the file then stays on ``keep``."""
-    published = False
-    try:
-        published = _link(temporary, target)
-        flush_folder(target.parent)
-    finally:
-        if published or not keep:
-            temporary.unlink(missing_ok=True)
-    return published
+def _published(temporary: Path, target: Path) -> bool:
+    """Give the temporary file the target's name, too; False where that is taken."""
+    linked = _link(temporary, target)
+    flush_folder(target.parent)
+    return linked
 
 
 def _link(temporary: Path, target: Path) -> bool:

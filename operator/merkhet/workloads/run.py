@@ -105,7 +105,7 @@ def main(kind: type[T], work: Work[T], places: Places | None = None) -> int:
     origin = task.run.origin
     log.start(kind=origin.kind, namespace=origin.namespace, name=origin.name, run=task.run.key)
     telling = Telling.begin(task.run.key, places.report)
-    with _ending_on_sigterm(telling):
+    with ending_on_sigterm(telling.terminated):
         return _perform(task, work, Volume(places.store), telling)
 
 
@@ -146,6 +146,10 @@ class Telling:
         """Say that this try ended without a result, and that the run has not."""
         progress = self.latest.progress if self.latest else ""
         self.tell(self.report("Running", reason=reason, message=_bounded(message), progress=progress))
+
+    def terminated(self) -> None:
+        """Say that this try was told to end."""
+        self.interrupted("Terminated", "the pod was told to end before the work was done")
 
     def usage(self) -> Usage:
         """What the container has used so far."""
@@ -208,8 +212,8 @@ def _refuse_task(text: str, error: ValidationError, places: Places) -> int:
 
 
 @contextmanager
-def _ending_on_sigterm(telling: Telling) -> Iterator[None]:
-    """End at once on SIGTERM, also while a library's native code runs, and say so in the report.
+def ending_on_sigterm(say: Callable[[], None]) -> Iterator[None]:
+    """End at once on SIGTERM, also while a library's native code runs; ``say`` tells of it before.
 
     Every write to the store is whole or not there, so that ending anywhere is clean. A handler of Python's would wait
     for the main thread to come back from native code, and a thread that waits for the signal need not get it: a pool
@@ -227,7 +231,7 @@ def _ending_on_sigterm(telling: Telling) -> Iterator[None]:
         if finished.is_set():
             return
         try:
-            telling.interrupted("Terminated", "the pod was told to end before the work was done")
+            say()
         finally:
             os._exit(TERMINATED)
 

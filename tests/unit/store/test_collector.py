@@ -293,6 +293,25 @@ def test_a_root_goes_only_when_a_complete_and_newer_list_lacks_its_owner(
     assert bool(list(scene.store.list("roots"))) is stays
 
 
+def test_trials_stay_while_their_run_is_at_work_and_go_a_grace_period_after(scene: Scene) -> None:
+    path = paths.trial(KEY, KEY, 0)
+    scene.objects = (ALIVE,)
+    roots.hold_for_run(scene.store, run(), [])
+    scene.store.create(path, b'{"number": 0}')
+    scene.clean()
+    assert scene.store.exists(path)
+    scene.objects = (IDLE,)
+    scene.clean()
+    assert not scene.store.exists(path)
+
+
+def test_young_trials_of_a_run_without_a_root_stay(scene: Scene) -> None:
+    scene.hours = 0.5
+    scene.store.create(paths.trial(KEY, KEY, 0), b"half of")  # nor does it stop the pass that nobody can read it
+    assert scene.look().stopped == ""
+    assert scene.store.exists(paths.trial(KEY, KEY, 0))
+
+
 def test_a_root_of_a_kind_that_the_operator_does_not_know_stays(scene: Scene) -> None:
     origin = Origin(kind="Forecast", namespace="people", name="income", uid="uid-forecast")
     roots.hold_for_run(scene.store, Run(key=KEY, trigger="spec/x", origin=origin), [])

@@ -129,7 +129,7 @@ class Everything:
         assert self.model.artifact is not None
         assert ort.InferenceSession(content(self.store, self.model.artifact.digest)).get_inputs()
         assert Golden.load(content(self.store, self.model.reports["golden"])).inputs
-        assert all(json.loads(content(self.store, report)) for report in self.model.reports.values())
+        assert all(content(self.store, report) for report in self.model.reports.values())
         assert claims.recorded(self.store, TRAINING.key)
         for data in self.model.lineage.data:
             assert FeaturesManifest.load(content(self.store, data.digest)).number == TRAINED

@@ -336,3 +336,136 @@ while True:
     store.discard(name, lambda found: found.written > 1000)
     time.sleep(0.001)  # a collector asks once for a blob, not in the next moment again
 """
+
+
+def test_a_blob_that_is_written_piece_by_piece_is_found_when_it_is_kept_and_not_before(store: Volume) -> None:
+    with store.draft() as draft:
+        for piece in (b"mo", memoryview(b"de"), b"l"):
+            draft.write(piece)
+        assert list(store.list("")) == []
+        name = draft.keep()
+    assert name == digest(b"model") == store.add(b"model")
+    assert store.fetch(name).read_bytes() == b"model"
+    assert stat.S_IMODE((store.root / paths.blob(name)).stat().st_mode) == 0o644
+    assert not temporaries(store.root)
+
+
+def test_a_draft_that_is_let_go_leaves_nothing(store: Volume) -> None:
+    def write_half() -> None:
+        with store.draft() as draft:
+            draft.write(b"half a mod")
+            assert temporaries(store.root)
+            raise RuntimeError("the query fails")
+
+    with pytest.raises(RuntimeError, match="the query fails"):
+        write_half()
+    store.draft().close()
+    assert list(store.list("")) == []
+    assert not temporaries(store.root)
+
+
+def test_a_draft_of_what_is_there_dates_it_anew_and_one_of_what_has_rotted_heals_it(store: Volume) -> None:
+    def write_again() -> int:
+        with store.draft() as draft:
+            draft.write(b"model")
+            assert draft.keep() == name
+        assert not temporaries(store.root)
+        return blob.stat().st_ino
+
+    name = store.add(b"model")
+    blob = store.fetch(name)
+    before = blob.stat().st_ino
+    os.utime(blob, (1000, 1000))
+    assert write_again() == before
+    assert store.stat(paths.blob(name)).written > 1000
+    blob.write_bytes(b"rotten")
+    assert write_again() != before
+    assert store.fetch(name).read_bytes() == b"model"
+
+
+@pytest.mark.parametrize("act", ["write", "keep"])
+def test_a_draft_on_a_full_disk_says_so_and_leaves_nothing(store: Volume, act: str) -> None:
+    """The kernel refuses to let files grow; what a draft holds back before it writes is kept from it at the end."""
+    with running(FULL, store.root, act) as process:
+        assert first_line(process) == "File too large, nothing left"
+
+
+FULL = """
+import os, resource, signal, sys
+from pathlib import Path
+from merkhet.store.volume import Volume
+store, act = Volume(Path(sys.argv[1])), sys.argv[2]
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))
+try:
+    with store.draft() as draft:
+        draft.write(b"m" * (100 if act == "keep" else 1_000_000))
+        assert act == "keep", "there was room"
+        draft.keep()
+except OSError as error:
+    left = [*store.root.rglob(".tmp-*"), *store.list("")]
+    print(f"{error.strerror}, {left or 'nothing'} left", flush=True)
+"""
+
+
+def test_a_draft_that_a_killed_process_left_is_listed_by_nobody_and_swept(store: Volume) -> None:
+    with running(DRAFTING, store.root) as process:
+        assert first_line(process) == "written"
+        process.kill()
+        process.wait()
+    assert len(temporaries(store.root)) == 1
+    assert list(store.list("")) == []
+    assert store.sweep(before=time.time() - 3600) == 0  # another process may be writing it
+    assert store.sweep(before=time.time() + 3600) == 1
+    assert not temporaries(store.root)
+
+
+DRAFTING = """
+import sys
+from pathlib import Path
+from merkhet.store.volume import Volume
+draft = Volume(Path(sys.argv[1])).draft()
+draft.write(b"half" * 300_000)
+print("written", flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_drafts_of_one_content_in_several_processes_become_one_whole_blob(store: Volume) -> None:
+    with running(TWIN, store.root) as a, running(TWIN, store.root) as b, running(TWIN, store.root) as c:
+        processes = (a, b, c)
+        for process in processes:
+            assert first_line(process) == "ready"
+        for process in processes:
+            process.stdin.write("\n")  # type: ignore[union-attr]
+            process.stdin.flush()  # type: ignore[union-attr]
+        names = {first_line(process) for process in processes}
+    (said,) = names
+    assert list(store.list("")) == sorted(map(paths.blob, said.split()))
+    for name in said.split():
+        store.open(name).close()
+    assert not temporaries(store.root)
+
+
+TWIN = """
+import sys
+from pathlib import Path
+from merkhet.store.volume import Volume
+store, names = Volume(Path(sys.argv[1])), []
+print("ready", flush=True)
+sys.stdin.readline()
+for n in range(50):
+    with store.draft() as draft:
+        for _ in range(3):
+            draft.write(bytes([n]) * 100_000)
+        names.append(draft.keep())
+print(*names, flush=True)
+"""
+
+
+def test_whoever_has_seen_the_bytes_of_a_blob_need_not_have_them_verified_again(store: Volume) -> None:
+    name = store.add(b"model")
+    (store.root / paths.blob(name)).write_bytes(b"rotten")
+    assert store.fetch(name, verify=False).read_bytes() == b"rotten"
+    with pytest.raises(Missing, match=digest(b"nothing")):
+        store.fetch(digest(b"nothing"), verify=False)

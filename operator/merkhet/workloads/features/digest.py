@@ -131,7 +131,8 @@ def _texts(array: Any) -> Words:
     words = lengths.astype(np.uint64) * FIRST
     if not len(ends) or ends[-1] == ends[0]:
         return words
-    held = bytes(memoryview(characters)[: ends[-1]]) + bytes(8)
+    held = bytes(memoryview(characters)[ends[0] : ends[-1]]) + bytes(8)
+    starts = starts - ends[0]
     eights = np.ndarray((len(held) - 7,), dtype="<u8", buffer=held, strides=(1,))
     short = lengths <= LONGEST
     for at in range(0, int(lengths[short].max(initial=0)), 8):
@@ -140,6 +141,6 @@ def _texts(array: Any) -> Words:
         word = eights[starts[rows] + at] & (~np.uint64(0) >> (np.uint64(64) - left * np.uint64(8)))
         words[rows] = mixed_words(words[rows] ^ word)
     for row in np.flatnonzero(~short):
-        content = held[starts[row] : ends[row + 1]]
+        content = held[starts[row] : starts[row] + lengths[row]]
         words[row] = int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "little")
     return words

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,21 +15,19 @@ BINS = 32
 Block = tuple[Any, Any]  # numpy arrays: different values ascending, and how many rows have each
 
 
-def distribution(
-    blocks: Callable[[], Iterator[Block]], *, count: int, low: float, high: float, whole: bool
-) -> dict[str, Any]:
+def distribution(blocks: Sequence[Block], *, count: int, low: float, high: float, whole: bool) -> dict[str, Any]:
     """The fields of Numbers that take more than a count; ``low`` and ``high`` are the least and the greatest value.
 
-    Blocks must be the same ones each time, and for the same values: the sums are kept block by block.
+    Blocks must be the same ones for the same values: the sums are kept block by block.
     """
     ranks, moments = _Ranks.of(count), _Moments(_exponent(low, high))
-    for values, counts in blocks():
+    for values, counts in blocks:
         ranks.take(values, counts)
         moments.take(values, counts)
     quantiles = tuple(ranks.quantile(probability) for probability in PROBABILITIES)
     edges, cuts = _edges(low, high, quantiles, whole=whole), ranks.cuts(float(low))
     binned, banded = _Counter(np.array(edges.inner)), _Counter(np.array(cuts))
-    for values, counts in blocks():
+    for values, counts in blocks:
         binned.take(values, counts)
         banded.take(values, counts)
     return {
@@ -128,8 +126,8 @@ class _Counter:
 
     def take(self, values: Any, counts: Any) -> None:
         """Take the next block."""
-        found = np.zeros(len(self.counts), dtype=np.int64)
-        np.add.at(found, np.searchsorted(self.places, values, side="right"), counts)
+        below = np.concatenate(([0], np.cumsum(counts)))[np.searchsorted(values, self.places)]
+        found = np.diff(below, prepend=0, append=counts.sum())
         self.counts = [before + more for before, more in zip(self.counts, found.tolist(), strict=True)]
 
 

@@ -17,7 +17,7 @@ from merkhet.store.port import Store
 from merkhet.workloads import cgroup, run
 from merkhet.workloads.features import online, rows, steps, tables
 from merkhet.workloads.features.bias import Comparer, is_beyond
-from merkhet.workloads.features.blobs import Written, write
+from merkhet.workloads.features.blobs import Files, Written, write
 from merkhet.workloads.features.contract import select
 from merkhet.workloads.features.duplicates import see_once_each, unique_keys
 from merkhet.workloads.features.imports import Imports, lineage, marked, take
@@ -51,27 +51,28 @@ def make_version(
         task = marked(steps.pinned(task, store), imports, [*task.entity, task.timestamp or ""])
         personal = bool(imports.personal) or any(column.personal for column in task.columns)
         telling = tables.Telling(places.store, personal=personal)
-        written, findings, bias = _materialise(Checker(task, scratch, telling, now), imports, store, progress)
+        files = Files(store)
+        written, findings, bias = _materialise(Checker(task, scratch, telling, now), imports, files, progress)
         profiler = Profiler(scratch, telling, quality=findings, bias=bias, of=written.digest)
-        desk = online.Desk(store, scratch, telling, progress)
+        desk = online.Desk(files, scratch, telling, progress)
         if not _is_kept_back(task, profiler):
             online.check(task, written.columns, written.blobs, desk)
-        return online.offer(task, _publish(task, written, profiler, store, progress), desk)
+        return online.offer(task, _publish(task, written, profiler, files, progress), desk)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _materialise(
-    checker: Checker, imports: Imports, store: Store, progress: Progress
+    checker: Checker, imports: Imports, files: Files, progress: Progress
 ) -> tuple[Written, Findings, CheckedBias | None]:
     task, scratch, telling = checker.task, checker.scratch, checker.telling
     progress(f"reading {len(task.sources)} source{'s' if len(task.sources) > 1 else ''}")
     found = [
         locate(source, telling.store_root, scratch, progress) for source in task.sources if source.features is None
     ]
-    components = steps.resolve(task.components, store)
+    components = steps.resolve(task.components, files.store)
     known = imports.personal | {column.name for column in task.columns if column.personal}
-    room = steps.Room(store, scratch, cgroup.limits(), telling.personal, progress, known)
+    room = steps.Room(files.store, scratch, cgroup.limits(), telling.personal, progress, known)
     sources = [*found, *imports.located()]
     with _opened(task, sources, components, room, telling) as (database, query):
         statement = add_joins(query, task.timestamp, imports.joins, database)
@@ -86,21 +87,21 @@ def _materialise(
         # The same input is to give the same bytes; what only selects does so by itself, and is quicker unsorted.
         sql = wanted.sql if database.keeps_order(statement) else wanted.ordered
         pieces = database.rows(statement, sql, wanted.failing)
-        written = write(pieces, wanted.columns, store, scratch, progress, keys=unique_keys(task))
-    files = [store.fetch(blob.digest) for blob in written.blobs]
+        written = write(pieces, wanted.columns, files.store, progress, keys=unique_keys(task))
+    files.saw(written.blobs)
     findings = None
     if checks:
         progress(f"checking {len(checks)} quality rule{'s' if len(checks) > 1 else ''}")
-        findings = tuple(checker.judge(checks, written.columns, files))
+        findings = tuple(checker.judge(checks, written.columns, files.of(written.blobs)))
     # A refusal tells of itself alone: what the rules say of rows that they keep back comes before it.
     if _breaks_quality(task, findings):
         return written, findings, None  # rows that are kept back as they are wrong say nothing of people
     if written.keys_may_repeat:
-        see_once_each(task, written.columns, files, scratch, telling)
+        see_once_each(task, written.columns, files.of(written.blobs), scratch, telling)
     if comparison is None:
         return written, findings, None
     progress("comparing groups")
-    return written, findings, comparer.judge(comparison, written.columns, files)
+    return written, findings, comparer.judge(comparison, written.columns, files.of(written.blobs))
 
 
 @contextmanager
@@ -128,8 +129,9 @@ def _only_source(task: FeaturesTask) -> str:
 
 
 def _publish(
-    task: FeaturesTask, written: Written, profiler: Profiler, store: Store, progress: Progress
+    task: FeaturesTask, written: Written, profiler: Profiler, files: Files, progress: Progress
 ) -> FeaturesResult:
+    store = files.store
     folder = paths.feature_sets(task.feature_set)
     claimed = claims.number_of(store, folder, task.run.key)
     published = published_numbers(store, task.feature_set)
@@ -150,18 +152,18 @@ def _publish(
             manifest = manifest_at(store, task.feature_set, latest)
             if manifest == _manifest(task, written, latest, manifest):
                 progress(f"the rows are those of version {latest}")
-                profile = profiler.keep(manifest, store, progress)
+                profile = profiler.keep(manifest, files, progress)
                 return _result(manifest, store, profiler, profile, unchanged=True)
         claimed = claims.claim_number(store, folder, task.run.key)
     if claimed not in published:
         manifest = _manifest(task, written, claimed)
-        profiler.keep(manifest, store, progress)
+        profiler.keep(manifest, files, progress)
         progress(f"publishing version {claimed}")
         store.add(manifest.dump().encode())
         store.create(paths.feature_manifest(task.feature_set, claimed), manifest.dump().encode())
     # An earlier try of this run may have published before it died: what stands there holds.
     manifest = manifest_at(store, task.feature_set, claimed)
-    return _result(manifest, store, profiler, profiler.keep(manifest, store, progress), unchanged=False)
+    return _result(manifest, store, profiler, profiler.keep(manifest, files, progress), unchanged=False)
 
 
 def _is_kept_back(task: FeaturesTask, profiler: Profiler) -> bool:

@@ -7,7 +7,7 @@ dates and times, as the text ``Infinity`` (JSON has neither), times in UTC as RF
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from merkhet.errors import Missing, Refused
 from merkhet.store import paths
 from merkhet.store.port import Store
 from merkhet.workloads import cgroup
+from merkhet.workloads.features.blobs import Files
 from merkhet.workloads.features.contract import FLOATS
 from merkhet.workloads.features.sources import Located
 from merkhet.workloads.features.tables import BATCH_ROWS, Telling, batches, database, quoted
@@ -44,15 +45,20 @@ OUT_OF_CALENDAR = "<value out of range"  # what Arrow writes instead of a day th
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Where the work is done: the store, room for files, how errors are told, and who is told of progress."""
+    """Where the work is done: the store's files, room for others, how errors are told, and who is told of progress."""
 
-    store: Store
+    files: Files
     scratch: Path
     telling: Telling
     progress: Progress
 
+    @property
+    def store(self) -> Store:
+        """Where the files stand."""
+        return self.files.store
 
-def check(task: FeaturesTask, columns: Sequence[Column], blobs: Iterable[Blob], desk: Desk) -> None:
+
+def check(task: FeaturesTask, columns: Sequence[Column], blobs: Sequence[Blob], desk: Desk) -> None:
     """See, before rows are published, that entities can be looked up in them; raises ``RefusedForNow``."""
     if not task.online:
         return
@@ -141,7 +147,7 @@ def _shown(manifest: FeaturesManifest) -> list[Column]:
 # What the database is asked
 
 
-def _refuse_repeated(task: FeaturesTask, blobs: Iterable[Blob], desk: Desk) -> None:
+def _refuse_repeated(task: FeaturesTask, blobs: Sequence[Blob], desk: Desk) -> None:
     names = ", ".join(map(quoted, task.entity))
     counted = f"select {names} from {TABLE} where {_named(task.entity)} group by {names} having count(*) > 1"  # noqa: S608 - quoted
     (table,) = _asked(f"select count(*) as many from ({counted})", blobs, desk)  # noqa: S608 - quoted
@@ -173,9 +179,9 @@ def _named(entity: Sequence[str]) -> str:
     return " and ".join(f"{quoted(name)} is not null" for name in entity)
 
 
-def _asked(sql: str, blobs: Iterable[Blob], desk: Desk) -> Iterator[pa.Table]:
+def _asked(sql: str, blobs: Sequence[Blob], desk: Desk) -> Iterator[pa.Table]:
     """What a query over the rows of a version gives, a piece at a time."""
-    files = tuple(desk.store.fetch(blob.digest) for blob in blobs)
+    files = tuple(desk.files.of(blobs))
     with database([Located(TABLE, TABLE, "parquet", files)], cgroup.limits(), desk.scratch, desk.telling) as opened:
         try:
             for batch in batches(opened.connection, sql, BATCH_ROWS):

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +35,7 @@ from merkhet.store import paths
 from merkhet.store.port import Store
 from merkhet.workloads import cgroup
 from merkhet.workloads.features import tables
+from merkhet.workloads.features.blobs import Files
 from merkhet.workloads.features.contract import FLOATS, INTEGERS, TIMES
 from merkhet.workloads.features.distribution import Block, distribution
 from merkhet.workloads.features.sampling import sampled, with_extremes
@@ -89,15 +89,15 @@ class Profiler:
     bias: CheckedBias | None = None
     of: str = ""  # data digest of the rows that this was found of
 
-    def keep(self, manifest: FeaturesManifest, store: Store, progress: Progress) -> str:
+    def keep(self, manifest: FeaturesManifest, files: Files, progress: Progress) -> str:
         """The digest of a version's profile, which is made where there is none of these rows yet."""
-        path = paths.feature_profile(manifest.feature_set, manifest.number)
+        path, store = paths.feature_profile(manifest.feature_set, manifest.number), files.store
         earlier = _earlier(path, manifest, store)
         content = self._with_findings(earlier, manifest).dump().encode() if earlier is not None else None
         if earlier is None or content is None:
             count = len(manifest.columns)
             progress(f"profiling {count} column{'s' if count > 1 else ''}")
-            content = self.make(manifest, [store.fetch(blob.digest) for blob in manifest.blobs]).dump().encode()
+            content = self.make(manifest, files.of(manifest.blobs)).dump().encode()
             # What stands there is of other rows: an earlier try of this run left it before it could publish them.
             if not store.create(path, content):
                 store.replace(path, content)
@@ -126,8 +126,7 @@ class Profiler:
         with self._opened(files if sample is None else [sample.file]) as database:
             columns = tuple(_columns(manifest, database))
         if sample is not None:
-            with self._opened(files) as database:
-                columns = tuple(with_extremes(columns, database))
+            columns = tuple(with_extremes(columns, files))
         same = manifest.data_digest == self.of
         return Profile(
             feature_set=manifest.feature_set,
@@ -257,7 +256,8 @@ class _Grouped:
         found = Numbers(count=count, nan=self.nan, infinite=above, minus_infinite=below, min=low, max=high)
         if not count:
             return found
-        drawn = distribution(partial(self._blocks, finite), count=count, low=low, high=high, whole=whole)
+        blocks = list(self._blocks(finite))  # twice as many bytes as the column has, of no more rows than a sample's
+        drawn = distribution(blocks, count=count, low=low, high=high, whole=whole)
         return found.model_copy(update=drawn)
 
     def _blocks(self, finite: str) -> Iterator[Block]:

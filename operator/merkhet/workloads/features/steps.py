@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,10 +17,13 @@ from merkhet.errors import Refused
 from merkhet.store.port import Store
 from merkhet.workloads.cgroup import Limits
 from merkhet.workloads.components import document as documents
-from merkhet.workloads.components import onnx, python, sql
+from merkhet.workloads.components import python, sql
 from merkhet.workloads.features.contract import see_names_differ
 from merkhet.workloads.features.tables import READERS, RESULT, Database, literal, quoted
 from merkhet.workloads.run import Progress, RefusedForNow
+
+if TYPE_CHECKING:
+    from merkhet.workloads.components.onnx import Graph
 
 FILE = "steps.parquet"
 # What DuckDB counts and Arrow has no integer for. Beyond 64 bits the cast stops the run.
@@ -54,7 +58,7 @@ class Components:
         marked = room.marked
         for document in steps:
             room.progress(f"running {named(document)}")
-            graph = onnx.Graph.open(document.onnx, room.store, named(document)) if document.onnx else None
+            graph = _graph(document, room)
             taken = names if graph is None else names & graph.takes
             made = _made_by(document, pieces, room) if graph is None else _with_outputs(graph, pieces)
             given, pieces = _see_rows(made, f"{named(document)} leaves")
@@ -137,10 +141,20 @@ def _column(name: str, kind: str) -> str:
     return quoted(name) if wanted is None else f"{quoted(name)}::{wanted} as {quoted(name)}"
 
 
-def _with_outputs(graph: onnx.Graph, pieces: Pieces) -> Pieces:
+def _graph(document: ComponentDocument, room: Room) -> Graph | None:
+    if document.onnx is None:
+        return None
+    from merkhet.workloads.components.onnx import Graph  # noqa: PLC0415 - its libraries take long, and few need them
+
+    return Graph.open(document.onnx, room.store, named(document))
+
+
+def _with_outputs(graph: Graph, pieces: Pieces) -> Pieces:
     """The rows with the outputs of a graph, as they come."""
+    from merkhet.workloads.components.onnx import batches  # noqa: PLC0415 - as above
+
     for piece in pieces:
-        yield from (graph.add(batch) for batch in onnx.batches(piece, graph))
+        yield from (graph.add(batch) for batch in batches(piece, graph))
 
 
 def _made_by(document: ComponentDocument, pieces: Pieces, room: Room) -> Pieces:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -284,7 +285,8 @@ def _settings(limits: Limits, scratch: Path) -> dict[str, Any]:
     if limits.memory is not None:
         memory = max(LEAST_MEMORY, int(limits.memory * SHARE))
         settings["memory_limit"] = f"{memory // 1024**2}MiB"
-        settings["threads"] = max(1, min(limits.threads or 1, memory // MEMORY_PER_THREAD))
+        cores = limits.threads or len(os.sched_getaffinity(0))
+        settings["threads"] = max(1, min(cores, memory // MEMORY_PER_THREAD))
     elif limits.threads is not None:
         settings["threads"] = limits.threads
     return settings
