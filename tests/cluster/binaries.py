@@ -28,7 +28,7 @@ BUILDS: tuple[dict[str, str], ...] = (
     {"etcd": "go.etcd.io/etcd/server/v3"},
 )
 
-TOOLS = ("kubectl", "helm", "kubeconform", "kube-score", "etcd", "kube-apiserver", "versitygw")
+TOOLS = ("kubectl", "helm", "kubeconform", "kube-score", "etcd", "kube-apiserver", "oras", "versitygw")
 API_SERVER = ("etcd", "kube-apiserver", "kubectl")
 NODE = (
     *("kubectl", "helm", "etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet"),

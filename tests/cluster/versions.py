@@ -10,10 +10,11 @@ from tests.cluster.machine import ClusterProblem
 
 GO_MODULE = Path(__file__).with_name("tools")
 
-# In modules of their own: kube-score needs API types that Kubernetes has since dropped, versitygw (an S3 server) shares
-# nothing with Kubernetes.
+# In modules of their own: kube-score needs API types that Kubernetes has since dropped, oras (which reads OCI layouts)
+# and versitygw (an S3 server) share nothing with Kubernetes.
 INSTALLED = {
     "kube-score": "github.com/zegl/kube-score/cmd/kube-score@v1.20.0",
+    "oras": "oras.land/oras/cmd/oras@v1.3.6",
     "versitygw": "github.com/versity/versitygw/cmd/versitygw@v1.8.0",
 }
 DEBIAN_SUITE = "trixie"  # its python3 is 3.13, as in the official image that the Dockerfiles name

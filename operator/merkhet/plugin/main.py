@@ -7,12 +7,12 @@ import sys
 from collections.abc import Callable, Sequence
 
 from merkhet.errors import MerkhetError
-from merkhet.plugin import approve, init, predict, transfer, validate, version, why
+from merkhet.plugin import approve, export, imports, init, lineage, predict, transfer, validate, version, why
 from merkhet.plugin import open as opening
 from merkhet.plugin.kubectl import Kubectl
 
 Command = Callable[[argparse.Namespace, Kubectl], int]
-COMMANDS = (init, validate, transfer, opening, why, predict, approve, version)
+COMMANDS = (init, validate, transfer, opening, why, lineage, predict, approve, export, imports, version)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""``open fs/NAME``: the data profile of a FeatureSet's version as a web page, made here from what the store holds."""
+"""``open KIND/NAME``: a data profile or a model card as a web page, made here from what the store holds."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from pydantic import ValidationError
 
 from merkhet.contract.profile import Profile
 from merkhet.errors import Corrupt, MerkhetError, Missing
-from merkhet.pages.profile import render
+from merkhet.pages import card, profile
+from merkhet.plugin import documents
+from merkhet.plugin.export import MODELVERSION
 from merkhet.plugin.kubectl import Kubectl, KubectlFailed, names
 from merkhet.plugin.rows import FEATURESET
 from merkhet.store import paths
@@ -27,8 +29,10 @@ _MANIFEST = re.compile(r'/([1-9][0-9]*)\.manifest\.json"')
 
 def add(commands: Any, shared: argparse.ArgumentParser) -> None:
     """Declare the command."""
-    command = commands.add_parser("open", parents=[shared], help="look at a FeatureSet's data profile in a browser")
-    command.add_argument("what", metavar="fs/NAME")
+    command = commands.add_parser(
+        "open", parents=[shared], help="look at a FeatureSet's data profile or a ModelVersion's card in a browser"
+    )
+    command.add_argument("what", metavar="fs/NAME|mv/NAME")
     command.add_argument("--version", type=int, help="of the FeatureSet; default: the latest")
     command.add_argument("-o", "--output", metavar="FILE", help="where to write the page; - prints it")
     command.set_defaults(run=run)
@@ -36,20 +40,29 @@ def add(commands: Any, shared: argparse.ArgumentParser) -> None:
 
 def run(asked: argparse.Namespace, kubectl: Kubectl) -> int:
     """Write the page, and show it where there is a display."""
-    kind, name = names([asked.what])
-    if kind.lower() not in FEATURESET:
-        raise MerkhetError(f"pages are those of a FeatureSet (fs/NAME); found {asked.what!r}")
-    number = _number(asked.version, name, kubectl)
-    page = render(_profile(name, number, kubectl))
+    title, page = _page(asked, kubectl)
     if asked.output == PRINTED:
         sys.stdout.buffer.write(page.encode())
         return 0
-    file = Path(asked.output) if asked.output else Path(tempfile.mkdtemp(prefix="merkhet-")) / f"{name}-{number}.html"
+    file = Path(asked.output) if asked.output else Path(tempfile.mkdtemp(prefix="merkhet-")) / f"{title}.html"
     _write(file, page)
     if not (has_display(os.environ, sys.platform) and webbrowser.open(file.resolve().as_uri())):
         print("there is no browser to show it here; open the file in one", file=sys.stderr)
     print(file)
     return 0
+
+
+def _page(asked: argparse.Namespace, kubectl: Kubectl) -> tuple[str, str]:
+    """The page, and what its file is called."""
+    kind, name = names([asked.what])
+    if kind.lower() in MODELVERSION:
+        if asked.version is not None:
+            raise MerkhetError(f"{asked.what} is one version: leave --version out, or name another, as in mv/NAME-v3")
+        return name, card.render(documents.known(name, kubectl))
+    if kind.lower() in FEATURESET:
+        number = _number(asked.version, name, kubectl)
+        return f"{name}-{number}", profile.render(_profile(name, number, kubectl))
+    raise MerkhetError(f"pages are those of a FeatureSet (fs/NAME) or ModelVersion (mv/NAME); found {asked.what!r}")
 
 
 def has_display(environment: Mapping[str, str], platform: str) -> bool:

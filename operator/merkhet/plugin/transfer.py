@@ -60,7 +60,7 @@ def run_put(asked: argparse.Namespace, kubectl: Kubectl) -> int:
 
 def put(file: Path, path: str, kubectl: Kubectl) -> None:
     """Put one file under a path of the store, going on where an earlier try stopped."""
-    digest = _digest(file)
+    digest = digest_of(file)
     progress = Progress(f"{SCHEME}{path}", file.stat().st_size)
     for tries_left in reversed(range(TRIES)):
         try:
@@ -106,7 +106,7 @@ def run_get(asked: argparse.Namespace, kubectl: Kubectl) -> int:
         raise Missing(f"{asked.what} is not in the store of namespace {kubectl.current_namespace()}")
     with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as partial:
         kubectl.stream(None, partial.fileno(), "store", "get", path)
-    found = _digest(Path(partial.name))
+    found = digest_of(Path(partial.name))
     if found != there["digest"]:
         Path(partial.name).unlink()
         raise MerkhetError(f"{asked.what} arrived as {found}, the store says {there['digest']}; try again")
@@ -136,7 +136,8 @@ def store_path(uri: str) -> str:
     return path
 
 
-def _digest(file: Path) -> str:
+def digest_of(file: Path) -> str:
+    """SHA-256 of a file's bytes."""
     with file.open("rb") as content:
         return f"sha256:{hashlib.file_digest(content, 'sha256').hexdigest()}"
 

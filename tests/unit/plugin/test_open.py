@@ -101,7 +101,7 @@ WRONG: dict[str, tuple[list[str], Callable[[dict[str, Any]], object], str]] = {
     "no such version": (["fs/adults", "--version", "9"], lambda there: None, "has no version 9; it has 3"),
     "a version that cannot be": (["fs/adults", "--version", "0"], lambda there: None, "version 0 cannot be"),
     "a version without a profile": (["fs/adults"], lambda there: there["files"].pop(PATH), "version 3 .* no profile"),
-    "another kind": (["mv/adults-v1"], lambda there: None, "those of a FeatureSet"),
+    "another kind": (["md/adults"], lambda there: None, "a FeatureSet .* or ModelVersion"),
     "no kind": (["adults"], lambda there: None, "KIND/NAME"),
     "a name that leaves the store": (["fs/../raw"], lambda there: None, "no name"),
     "another program's file": (["fs/adults"], lambda there: there["files"].update({PATH: "{}"}), "operator's version"),

@@ -174,6 +174,6 @@ def test_kubectl_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_every_command_has_help() -> None:
     actions = [action for action in parser()._actions if isinstance(action, argparse._SubParsersAction)]
-    commands = "init validate put get ls open why predict approve version"
+    commands = "init validate put get ls open why lineage predict approve export import version"
     assert set(actions[0].choices) == set(commands.split())
     assert all(choice.help for choice in actions[0]._choices_actions)
