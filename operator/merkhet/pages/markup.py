@@ -21,8 +21,13 @@ class Markup(str):
 
 
 def escaped(text: str) -> Markup:
-    """Text as HTML has it, also within quotes; characters that cannot be seen become �."""
-    return Markup(html.escape(_UNSEEN.sub("\ufffd", text), quote=True))
+    """Text as HTML has it, also within quotes."""
+    return Markup(html.escape(visible(text), quote=True))
+
+
+def visible(text: str) -> str:
+    """Text whose characters that cannot be seen became �."""
+    return _UNSEEN.sub("\ufffd", text)
 
 
 def element(tag: str, /, *children: str, **attributes: str | int | bool | None) -> Markup:

@@ -9,6 +9,7 @@ from merkhet.contract.features import BiasFinding, CheckedBias, CheckedRule, Gro
 from merkhet.contract.profile import PROBABILITIES, ColumnProfile, Numbers, Profile, Times, Value, Values
 from merkhet.pages.charts import histogram, meter, spark, timeline
 from merkhet.pages.markup import Markup, element, joined, named, page
+from merkhet.pages.panels import check, fact, facts, header, panel, panels
 from merkhet.pages.words import NOTHING, counted, figure, share
 
 WORST = 8
@@ -22,7 +23,6 @@ KINDS = {
     "yes or no": ("boolean",),
     "time": ("date", "timestamp"),
 }
-RESULTS = {"Passed": ("good", "✓"), "Failed": ("bad", "✗"), "Inconclusive": ("open", "?"), "Reported": ("soft", "·")}
 METRICS = {
     "demographic_parity_difference": "difference of rates",
     "demographic_parity_ratio": "ratio of rates",
@@ -30,10 +30,6 @@ METRICS = {
     "missingness_gap": "difference in missing values",
     "proxy_auc": "how well other columns tell the group",
 }
-# A merkhet: a bar, and a plumb line hanging from it.
-MARK = Markup(
-    '<svg viewBox="0 0 16 16" aria-hidden="true"><path d="M2 2.5h12M8 2.5v8"/><path d="M6.6 10.5h2.8L8 14.2z"/></svg>'
-)
 
 
 def render(profile: Profile) -> str:
@@ -50,35 +46,26 @@ def render(profile: Profile) -> str:
 def _header(profile: Profile) -> Markup:
     cells = profile.rows * len(profile.columns)
     missing = sum(column.missing for column in profile.columns) / cells if cells else 0.0
-    facts = [
-        _fact("rows", figure(profile.rows)),
-        _fact("columns", figure(len(profile.columns))),
-        _fact("values missing", share(missing)),
-        *([_fact("rows sampled for figures", figure(profile.sampled))] if profile.sampled else []),
-        *([_fact("a row is about", joined(*_listed(profile.entity)), kind="words")] if profile.entity else []),
-        *([_fact("true at", named(profile.timestamp), kind="words")] if profile.timestamp else []),
-        _fact("data", element("code", profile.data_digest[:19], title=profile.data_digest), kind="words"),
+    told = [
+        fact("rows", figure(profile.rows)),
+        fact("columns", figure(len(profile.columns))),
+        fact("values missing", share(missing)),
+        *([fact("rows sampled for figures", figure(profile.sampled))] if profile.sampled else []),
+        *([fact("a row is about", joined(*_listed(profile.entity)), kind="words")] if profile.entity else []),
+        *([fact("true at", named(profile.timestamp), kind="words")] if profile.timestamp else []),
+        fact("data", element("code", profile.data_digest[:19], title=profile.data_digest), kind="words"),
     ]
-    name = element("h1", named(profile.feature_set), element("span", f" version {profile.number}", class_="version"))
-    brand = element("p", MARK, "Merkhet · data profile", class_="brand")
-    return element("header", brand, name, element("dl", *facts, class_="facts"))
+    name = joined(named(profile.feature_set), element("span", f" version {profile.number}", class_="version"))
+    return header("data profile", name, *told)
 
 
 def _listed(names: Sequence[str]) -> list[Markup]:
     return [joined(", " if index else "", named(name, LONG_NAME)) for index, name in enumerate(names)]
 
 
-def _fact(name: str, value: str, kind: str | None = None) -> Markup:
-    return element("div", element("dt", name), element("dd", value, class_=kind))
-
-
 def _summary(profile: Profile) -> list[Markup]:
-    panels = [_kinds(profile), _missing(profile), *_notes(profile), *_quality(profile.quality), *_bias(profile.bias)]
-    return [element("h2", "At a glance"), element("div", *panels, class_="panels")]
-
-
-def _panel(title: str, *content: Markup, wide: bool = False) -> Markup:
-    return element("section", element("h3", title), *content, class_="panel wide" if wide else "panel")
+    shown = [_kinds(profile), _missing(profile), *_notes(profile), *_quality(profile.quality), *_bias(profile.bias)]
+    return [element("h2", "At a glance"), panels(*shown)]
 
 
 def _kinds(profile: Profile) -> Markup:
@@ -90,13 +77,13 @@ def _kinds(profile: Profile) -> Markup:
         element("li", name, meter(count / len(profile.columns)), element("span", figure(count), class_="number"))
         for name, count in found.most_common()
     ]
-    return _panel("Kinds of columns", element("ul", *items, class_="rows"))
+    return panel("Kinds of columns", element("ul", *items, class_="rows"))
 
 
 def _missing(profile: Profile) -> Markup:
     lacking = [column for column in profile.columns if column.missing]
     if not lacking:
-        return _panel("Missing values", element("p", "Every row has a value in every column."))
+        return panel("Missing values", element("p", "Every row has a value in every column."))
     worst = sorted(
         enumerate(profile.columns), key=lambda numbered: (-numbered[1].missing_share, numbered[0])
     )[:WORST]  # fmt: skip
@@ -114,7 +101,7 @@ def _missing(profile: Profile) -> Markup:
     rest = (
         [element("p", f"and {counted(more, 'more column')} with missing values", class_="soft small")] if more else []
     )
-    return _panel("Missing values", element("ul", *items, class_="rows"), *rest)
+    return panel("Missing values", element("ul", *items, class_="rows"), *rest)
 
 
 def _notes(profile: Profile) -> list[Markup]:
@@ -136,7 +123,7 @@ def _notes(profile: Profile) -> list[Markup]:
     ]
     more = len(found) - len(items)
     rest = [element("p", f"and {counted(more, 'more column')} like these", class_="soft small")] if more else []
-    return [_panel("Worth a look", element("ul", *items, class_="checks"), *rest)]
+    return [panel("Worth a look", element("ul", *items, class_="checks"), *rest)]
 
 
 def _is_empty(column: ColumnProfile) -> bool:
@@ -177,26 +164,20 @@ NOTABLE: tuple[tuple[Callable[[ColumnProfile], bool], str], ...] = (
 def _quality(rules: tuple[CheckedRule, ...] | None) -> list[Markup]:
     if not rules:
         return []
-    items = [_check("Passed" if rule.passed else "Failed", rule.rule, rule.found) for rule in rules]
+    items = [check("Passed" if rule.passed else "Failed", rule.rule, rule.found) for rule in rules]
     held = sum(rule.passed for rule in rules)
     title = "Quality: every rule holds" if held == len(rules) else f"Quality: {held} of {len(rules)} rules hold"
-    return [_panel(title, element("ul", *items, class_="checks"))]
-
-
-def _check(result: str, words: str, found: str) -> Markup:
-    kind, sign = RESULTS[result]
-    mark = element("span", sign, class_=f"sign {kind}", role="img", aria_label=result)
-    return element("li", mark, element("span", named(words), element("span", named(found), class_="found")))
+    return [panel(title, element("ul", *items, class_="checks"))]
 
 
 def _bias(bias: CheckedBias | None) -> list[Markup]:
     if bias is None:
         return []
-    findings = [_check(finding.result, _metric(finding), finding.message) for finding in bias.findings]
+    findings = [check(finding.result, _metric(finding), finding.message) for finding in bias.findings]
     said = [element("ul", *findings, class_="checks findings")] if findings else []
     columns = dict.fromkeys(group.column for group in bias.groups)
     tables = [_groups(name, [group for group in bias.groups if group.column == name]) for name in columns]
-    return [_panel("Groups", *said, element("div", *tables, class_="side"), wide=True)]
+    return [panel("Groups", *said, element("div", *tables, class_="side"), wide=True)]
 
 
 def _metric(finding: BiasFinding) -> str:
@@ -284,7 +265,7 @@ def _row(index: int, column: ColumnProfile) -> Markup:
         element("th", element("a", named(column.name, LONG_NAME), href=f"#c{index}"), scope="row",
                 data_key=column.name),
         element("td", "personal" if column.personal else column.type, class_="soft small"),
-        element("td", _shape(column)),
+        element("td", shape(column)),
         element("td", meter(column.missing_share, kind="bad"), share(column.missing_share), class_="lacking",
                 data_key=str(column.missing_share)),
         element("td", "" if column.distinct is None else figure(column.distinct), class_="number",
@@ -307,7 +288,8 @@ def _median(numbers: Numbers) -> float | None:
     return dict(zip(PROBABILITIES, numbers.quantiles, strict=False)).get(0.5)
 
 
-def _shape(column: ColumnProfile) -> Markup:
+def shape(column: ColumnProfile) -> Markup:
+    """The values of a column, the size of a word; nothing of a personal one."""
     if column.numbers is not None and column.numbers.histogram is not None:
         by_value = _by_value(column)
         counts = [value.count for value in by_value] if by_value else column.numbers.histogram.counts
@@ -368,7 +350,7 @@ def _figures(column: ColumnProfile, rows: int) -> list[Markup]:
 
 def _of_numbers(column: ColumnProfile, numbers: Numbers) -> Markup:
     infinite = numbers.infinite + numbers.minus_infinite
-    return _facts(
+    return facts(
         ("mean", figure(numbers.mean)),
         ("deviation", figure(numbers.deviation)),
         ("median", figure(_median(numbers))),
@@ -381,7 +363,7 @@ def _of_numbers(column: ColumnProfile, numbers: Numbers) -> Markup:
 
 
 def _of_times(column: ColumnProfile, times: Times) -> Markup:
-    return _facts(
+    return facts(
         ("first", _moment(times.first)),
         ("last", _moment(times.last)),
         ("different", figure(column.distinct)),
@@ -395,7 +377,7 @@ def _moment(time: str | None) -> str:
 
 
 def _of_values(column: ColumnProfile, values: Values, rows: int) -> list[Markup]:
-    different = _facts(("different", figure(column.distinct)))
+    different = facts(("different", figure(column.distinct)))
     if not values.top:
         return [element("p", "Each row has a value of its own.", class_="quiet"), different]
     return [_bars(values.top[:WORST], values.others + sum(v.count for v in values.top[WORST:]), rows), different]
@@ -417,10 +399,6 @@ def _bars(values: Sequence[Value], others: int, rows: int) -> Markup:
         rest = element("span", share(others / rows), class_="number", title=counted(others, "row"))
         items.append(element("li", element("i", "all others", class_="soft"), meter(others / most, kind="rest"), rest))
     return element("ul", *items, class_="rows")
-
-
-def _facts(*facts: tuple[str, str]) -> Markup:
-    return element("dl", *(_fact(name, value) for name, value in facts))
 
 
 def _footer(profile: Profile) -> Markup:
