@@ -56,7 +56,8 @@ soak: install ## what takes too long for every change: rollouts by the hundred, 
 
 bench: $(VENV)/ready ## measure beside the alternatives; figures go to docs/benchmarks.md
 	@$(RUN) -m tests.cluster.cluster tools && $(RUN) -m tests.bench.operator.run && $(RUN) -m tests.bench.serving.run && \
-		$(RUN) -m tests.bench.online.run && $(RUN) -m tests.bench.features.run
+		$(RUN) -m tests.bench.online.run && $(RUN) -m tests.bench.features.run && $(RUN) -m tests.bench.training.run && \
+		$(MAKE) --no-print-directory install && $(CLUSTER) $(BIN)/python -m tests.bench.training.queue
 
 clean: cluster-down ## remove what was built in this folder
 	@rm -rf $(VENV) .cluster .mypy_cache .ruff_cache .pytest_cache

@@ -72,13 +72,15 @@ class Demo:
         self.python("the operator, by Helm", "tests.cluster.install")
         with self.step("a namespace with the restricted Pod Security Standard"):
             self.make_namespace()
+        with self.step("what governance asks of its models: governance/policy.yaml"):
+            self.kubectl("apply", "-f", str(EXAMPLE / "governance" / "policy.yaml"))
         with self.step("four years of census records into its store"):
             self.merkhet("put", *map(str, sorted(EXAMPLE.glob("data/*.parquet"))), f"store://raw/{NAME}/")
         with self.step("features.yaml, training.yaml, serving.yaml"):
             self.kubectl("apply", *(word for file in _files() for word in ("-f", str(file))))
         with self.step("features: computed, checked, versioned") as say:
             features = self.until("featuresets", TRAINING_SECONDS, _settled, say)
-        with self.step("training: fitted, judged, exported, compared with scikit-learn") as say:
+        with self.step("training: four trials, the best one fitted, judged, proved as ONNX") as say:
             trained = self.until("modeltrainings", TRAINING_SECONDS, _settled, say)
         version = f"{NAME}-v{trained['status']['latestVersion']}"
         with self.step(f"approval of {version}, by you"):
@@ -259,11 +261,12 @@ def judged(features: dict[str, Any]) -> str:
 def summary(record: dict[str, Any], serving: dict[str, Any], people: pa.Table, answers: list[dict[str, Any]]) -> str:
     """What came out: the version, its figures, where it answers, and ten answers beside the truth."""
     figures = ", ".join(f"{metric['name']} {metric['value']:.3f}" for metric in record["metrics"])
-    gates = ", ".join(f"{gate['name']} {gate['result'].lower()}" for gate in record["gates"])
+    gates = "\n           ".join(map(kept, record["gates"]))
     rows = record.get("rows", {})
     parts = [
         f"model      {record['model']} version {record['version']}, {record['artifact']['digest'][:19]}…",
         f"rows       {rows.get('train', 0):,} to learn from, {rows.get('test', 0):,} kept for testing",
+        *searched(record.get("search")),
         f"metrics    {figures}",
         f"gates      {gates}",
         f"url        {serving['status']['url']}",
@@ -280,12 +283,31 @@ def summary(record: dict[str, Any], serving: dict[str, Any], people: pa.Table, a
     return "\n".join(parts)
 
 
+def searched(search: dict[str, Any] | None) -> list[str]:
+    """The winner of the search, in a line."""
+    if search is None:
+        return []
+    parameters = ", ".join(f"{name} {value:.4g}" for name, value in search["parameters"].items())
+    tried = f"best of {search['finished']} trials, {search['metric']} {search['value']:.3f} on rows for learning"
+    return [f"search     {parameters}: {tried}"]
+
+
+def kept(gate: dict[str, Any]) -> str:
+    """A gate, what was found and what was asked."""
+    mark = {"Passed": "✓", "Failed": "✗"}.get(gate["result"], "?")
+    found = f" {gate['value']:.3g}, the limit is {gate['limit']:g}" if "value" in gate and "limit" in gate else ""
+    whose = " (policy)" if gate.get("source") == "policy" else ""
+    return f"{mark} {gate['name']}{found}{whose}"
+
+
 def advice(version: str) -> str:
     """What to try next, and how to be rid of it all."""
     path = '"$(.venv/bin/python -m tests.cluster.cluster path):$PWD/.venv/bin:$PATH"'
     commands = {
         f"kubectl -n {NAMESPACE} get merkhet": "everything at a glance",
         f"kubectl -n {NAMESPACE} get modelversion {version} -o yaml": "the record of the model",
+        f"kubectl merkhet open mv/{version} -n {NAMESPACE} -o model.html": "its card as a page",
+        f"kubectl merkhet lineage mv/{version} -n {NAMESPACE}": "what it was made from",
         f"kubectl merkhet why md/{NAME} -n {NAMESPACE}": "a state in words",
         f"kubectl merkhet get fs/{NAME} -n {NAMESPACE}": "rows, personal columns masked",
         f"kubectl merkhet open fs/{NAME} -n {NAMESPACE} -o data.html": "the data as a page",

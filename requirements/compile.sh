@@ -13,3 +13,5 @@ pin dev --extra operator --extra trainer --extra server --extra dev
 for role in operator trainer server; do
     pin "$role" --extra "$role" -c requirements/dev.txt
 done
+# A trainer that can also answer with Shapley values; nothing else of it differs.
+pin trainer-shap --extra trainer --extra shap -c requirements/dev.txt

@@ -65,7 +65,22 @@ def test_people_enter_no_pod_but_the_stores(objects: Objects) -> None:
 
 def test_who_puts_files_may_ask_for_the_store_they_go_to(objects: Objects) -> None:
     asking = {name for name, _, rules in roles(objects()) if grants(rules, "create", "configmaps")}
-    assert asking == {"merkhet-data-scientist", "merkhet-ml-engineer", "merkhet-operator"}
+    writes_the_policy = "merkhet-governance"
+    assert asking == {"merkhet-data-scientist", "merkhet-ml-engineer", "merkhet-operator", writes_the_policy}
+
+
+def test_only_governance_writes_the_namespaces_policy(objects: Objects) -> None:
+    bodies = objects(*EVERYTHING)
+    assert {name for name, _, rules in roles(bodies) if grants(rules, "govern", "modelversions")} == {
+        "merkhet-governance"
+    }
+    (rules,) = (rules for name, _, rules in roles(bodies) if name == "merkhet-governance")
+    assert [rule["resourceNames"] for rule in grants(rules, "update", "configmaps")] == [["merkhet-policy"]]
+
+
+def test_only_the_operator_and_the_role_for_it_say_that_a_run_made_a_version(objects: Objects) -> None:
+    attesting = {name for name, _, rules in roles(objects()) if grants(rules, "attest", "modelversions")}
+    assert attesting == {"merkhet-attester", "merkhet-operator"}
 
 
 @pytest.mark.parametrize("person", PEOPLE)

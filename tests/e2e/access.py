@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 
 import yaml
 
+from merkhet.store import paths
+
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "employment"
 OPERATOR_NAMESPACE = "merkhet-system"
@@ -146,6 +148,16 @@ class Tenant:
         """``merkhet …`` in the pod that holds the store open."""
         return self.kubectl("exec", "-i", "merkhet-store-0", "-c", "store", "--", *words, stdin=stdin)
 
+    def blob(self, digest: str) -> Body:
+        """A document of the store, by digest."""
+        document: Body = json.loads(self.store("merkhet", "store", "get", paths.blob(digest)))
+        return document
+
+    def listed(self, folder: str) -> dict[str, Body]:
+        """The files below a folder of the store, by path."""
+        lines = map(json.loads, self.store("merkhet", "store", "ls", folder).splitlines())
+        return {entry["path"]: entry for entry in lines}
+
     def ask(self, name: str, body: Body | None = None) -> Body:
         """Status and body of the model's metadata, or of its answer to a request, asked inside the cluster."""
         words = ["call", name, *(["--infer"] if body is not None else [])]
@@ -191,6 +203,13 @@ def example(name: str) -> Body:
 def example_features() -> Body:
     """The example's FeatureSet for tests that take other rows: its rules and limits are about its own."""
     return changed(example("features.yaml"), {"spec.quality": None, "spec.bias": None})
+
+
+def example_training() -> Body:
+    """The example's ModelTraining for tests of other things: one fit, and gates that some of its rows keep, too."""
+    plain = dict.fromkeys(("spec.search", "spec.threshold", "spec.tests", "spec.data.sensitive"))
+    gates = {"metrics": [{"name": "roc_auc", "min": 0.85}], "parity": {"maxDifference": 0.0001}}
+    return changed(example("training.yaml"), {**plain, "spec.gates": gates})
 
 
 def changed(body: Body, changes: Mapping[str, Any]) -> Body:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.e2e.access import EXAMPLE, Cluster, Tenant
+from tests.e2e.access import EXAMPLE, Cluster, Tenant, example_training
 
 
 @pytest.fixture(scope="session")
@@ -48,7 +48,7 @@ def furnish(tenant: Tenant, *, years: str = "2018") -> Tenant:
 def train(tenant: Tenant) -> Tenant:
     """A tenant with one version of the example's model, waiting for approval."""
     furnish(tenant)
-    tenant.apply(EXAMPLE / "features.yaml", EXAMPLE / "training.yaml")
+    tenant.apply(EXAMPLE / "features.yaml", example_training())
     tenant.settled("modeltrainings", "employment")
     return tenant
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.access import Body, Tenant, changed, example, example_features
+from tests.e2e.access import Body, Tenant, changed, example, example_features, example_training
 from tests.e2e.conftest import furnish
 
-FEATURES, TRAINING, SERVING = example_features(), example("training.yaml"), example("serving.yaml")
+FEATURES, TRAINING, SERVING = example_features(), example_training(), example("serving.yaml")
 PIPELINE = "spec.pipeline"
 
 

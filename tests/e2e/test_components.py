@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.e2e.access import EXAMPLE, Body, Tenant, changed, condition, example, example_features, says
+from tests.e2e.access import EXAMPLE, Body, Tenant, changed, condition, example_features, example_training, says
 from tests.e2e.conftest import furnish
 
-FEATURES, TRAINING = example_features(), example("training.yaml")
+FEATURES, TRAINING = example_features(), example_training()
 BANDS = "create macro age_band(age) as case when age < 25 then 0 when age < 55 then 1 else 2 end"
 BANDED: Body = {
     "input": {"AGEP": [16, 25, 54, 55]},

@@ -16,8 +16,9 @@ FILES = [EXAMPLE / name for name in ("features.yaml", "training.yaml", "serving.
 
 @pytest.fixture(scope="module")
 def whole(tenants: Callable[[str], Tenant]) -> Tenant:
-    """All four years and all three files, applied in the wrong order."""
+    """What governance asks, then all four years and all three files, applied in the wrong order."""
     tenant = tenants("whole")
+    tenant.apply(EXAMPLE / "governance" / "policy.yaml")
     tenant.apply(*reversed(FILES))
     furnish(tenant, years="*")
     tenant.kubectl("annotate", "featureset", "employment", "merkhet.dev/run=records-are-there", "--overwrite")
@@ -50,6 +51,17 @@ def test_the_version_is_registered_with_its_record(whole: Tenant) -> None:
     assert record["lineage"]["author"] == "dana@example.com"
     assert record["rows"]["train"] + record["rows"]["test"] == 233_408
     assert record["usage"]["peakMemory"] > 0
+
+
+def test_the_best_of_four_trials_keeps_its_authors_limits_and_those_of_governance(whole: Tenant) -> None:
+    record = whole.settled("modelversions", "employment-v1")["spec"]["record"]
+    assert (record["search"]["trials"], record["search"]["finished"]) == (4, 4)
+    assert 0.3 < record["signature"]["threshold"] < 0.5, "more people are found than by the usual 0.5"
+    assert {gate["name"]: gate for gate in record["gates"] if gate["result"] != "Passed"} == {}
+    limits = {(gate["name"], gate.get("source", "spec")): gate.get("limit") for gate in record["gates"]}
+    assert limits["demographic_parity_difference by SEX", "policy"] == 0.1
+    assert limits["demographic_parity_difference by SEX", "spec"] == 0.05
+    assert {("recall by SEX", "spec"), ("latency", "spec"), ("test eighty-five", "spec")} <= set(limits)
 
 
 def test_nobody_is_served_before_somebody_approves(whole: Tenant) -> None:

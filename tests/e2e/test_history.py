@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.e2e.access import EXAMPLE, Failed, Tenant, changed, example_features, until
+from tests.e2e.access import Failed, Tenant, changed, example_features, example_training, until
 from tests.e2e.conftest import furnish
 
 FEATURES = example_features()
@@ -62,7 +62,7 @@ def publish(tenant: Tenant, number: int) -> str:
 
 def test_what_a_model_was_trained_on_stays_and_an_unused_version_goes(furnished: Tenant) -> None:
     used = publish(furnished, 1)
-    furnished.apply(EXAMPLE / "training.yaml")
+    furnished.apply(example_training())
     furnished.settled("modeltrainings", "employment")
     assert any(path.startswith("roots/mv-employment-1-") for path in listed(furnished, "roots"))
     unused = publish(furnished, 2)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.e2e import visitors
-from tests.e2e.access import EXAMPLE, Body, Tenant, changed, example, example_features, says, until
+from tests.e2e.access import Body, Tenant, changed, example, example_features, example_training, says, until
 from tests.e2e.conftest import furnish
 
 FEATURES, SERVING = example_features(), example("serving.yaml")
@@ -68,7 +68,7 @@ def test_the_status_says_where_and_which_version(online: Tenant) -> None:
 
 
 def test_a_model_answers_by_entity_as_it_does_by_columns(online: Tenant) -> None:
-    online.apply(EXAMPLE / "training.yaml")
+    online.apply(example_training())
     online.settled("modeltrainings", "employment")
     online.merkhet("approve", "employment-v1", "--yes")
     features = {"featureSet": {"name": "employment"}}

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.e2e.access import EXAMPLE, OPERATOR_NAMESPACE, Cluster, Tenant, says, until
+from tests.e2e.access import EXAMPLE, OPERATOR_NAMESPACE, Cluster, Tenant, example_training, says, until
 from tests.e2e.conftest import furnish
 
 OPERATOR = ("-n", OPERATOR_NAMESPACE)
@@ -56,7 +56,7 @@ def test_a_killed_operator_ends_where_an_undisturbed_one_does(
 ) -> None:
     tenant = furnish(tenants("killed"))
     former = holder(tenant.cluster)
-    tenant.apply(*(EXAMPLE / name for name in ("features.yaml", "training.yaml", "serving.yaml")))
+    tenant.apply(EXAMPLE / "features.yaml", example_training(), EXAMPLE / "serving.yaml")
     moment(tenant)
     kill(tenant.cluster)
     leader_is_new(tenant.cluster, former)

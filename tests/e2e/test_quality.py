@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.e2e.access import Body, Tenant, changed, condition, example, example_features, says
+from tests.e2e.access import Body, Tenant, changed, condition, example_features, example_training, says
 from tests.e2e.conftest import furnish
 
-FEATURES, TRAINING = example_features(), example("training.yaml")
+FEATURES, TRAINING = example_features(), example_training()
 HOLDING: list[Body] = [
     {"column": "AGEP", "notNull": True, "min": 16, "max": 120},
     {"column": "person_id", "unique": True},

@@ -7,11 +7,11 @@ from collections.abc import Callable
 import pytest
 
 from tests.e2e import visitors
-from tests.e2e.access import Tenant, changed, condition, example, says, until
+from tests.e2e.access import Tenant, changed, condition, example, example_training, says, until
 from tests.e2e.conftest import train
 
 DEPLOYMENT = example("serving.yaml")
-TRAINING = example("training.yaml")
+TRAINING = example_training()
 OWN = "merkhet.dev/kind=modeldeployment,merkhet.dev/name=employment"
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.access import Body, Tenant, changed, example, example_features
+from tests.e2e.access import Body, Tenant, changed, example_features, example_training
 from tests.e2e.conftest import furnish
 
-FEATURES, TRAINING = example_features(), example("training.yaml")
+FEATURES, TRAINING = example_features(), example_training()
 # What is known of each sex: one row a survey, true when the survey was made.
 GROUPS = "select SEX, surveyed_at, avg(AGEP) as mean_age from people group by SEX, surveyed_at"
 JOIN = {"featureSet": {"name": "groups"}, "by": ["SEX"], "maxAge": "24h"}

@@ -10,6 +10,8 @@ from tests import make
 from tests.golden.conftest import Golden
 from tests.unit.kinds.modeltraining.test_joins import other
 from tests.unit.kinds.modeltraining.test_joins import training as joining
+from tests.unit.kinds.modeltraining.test_search import SEARCH, ended, searching, tried, work
+from tests.unit.kinds.modeltraining.test_search import done as found
 from tests.unit.kinds.modeltraining.test_training import FAILED, PASSED, answer, done, features, source, training
 from tests.unit.kinds.runs.scene import Scene
 
@@ -104,6 +106,26 @@ def test_without_a_node(golden: Golden) -> None:
         "message": "0/1 nodes are available: 1 Insufficient memory.",
     }
     _golden(golden, "unschedulable", training().look().pend({}, conditions=[since]))
+
+
+def test_its_search(golden: Golden) -> None:
+    spec = {"search": {**SEARCH, "folds": 5, "seed": 7}, "deadline": "1h", "retries": 1}
+    owner = make.modeltraining(spec=spec)
+    golden(KIND, "search_starting", owner, features(1), *make.channel(owner, "mt"), full=True)
+
+
+def test_searching(golden: Golden) -> None:
+    _golden(golden, "searching", tried(searching(), 12, "4,7-8"))
+
+
+def test_after_a_search_past_its_deadline(golden: Golden) -> None:
+    scene = ended(searching(), 17, why="DeadlineExceeded", after=5400)
+    _golden(golden, "best_so_far", found(scene, 17))
+
+
+def test_a_search_without_a_figure(golden: Golden) -> None:
+    scene = work(searching(), {"terminated": {"exitCode": 137, "reason": "OOMKilled"}})
+    _golden(golden, "search_failed", ended(scene, 0, "0-19", why="FailedIndexes"))
 
 
 def test_its_job_with_a_join(golden: Golden) -> None:

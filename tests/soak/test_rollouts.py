@@ -12,7 +12,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.e2e import visitors
-from tests.e2e.access import Tenant, changed, example, says
+from tests.e2e.access import Tenant, changed, example, example_training, says
 from tests.e2e.conftest import cluster, tenants, train
 from tests.e2e.test_operator import kill
 
@@ -27,7 +27,7 @@ def twice(tenants: Callable[[str], Tenant]) -> Tenant:
     """A tenant with two approved versions, three servers of the first."""
     tenant = train(tenants("soak"))
     simpler = {"spec.pipeline": [{"estimator": "sklearn.linear_model.LogisticRegression"}], "spec.gates.metrics": []}
-    tenant.apply(changed(example("training.yaml"), simpler))
+    tenant.apply(changed(example_training(), simpler))
     tenant.until("modelversions", "employment-v2", lambda body: says(body, "Ready", "True"), "is registered")
     for number in (1, 2):
         tenant.merkhet("approve", f"employment-v{number}", "--yes")

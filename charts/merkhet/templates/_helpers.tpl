@@ -35,14 +35,14 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- toYaml (index $rules .part) -}}
 {{- end -}}
 
-{{- /* What the operator may do besides, where it approves for trainings with `approval: Automatic`, or attests their authors. */ -}}
+{{- /* What the operator may do besides, where it approves for trainings with `approval: Automatic`, and says of versions that a run made them. */ -}}
 {{- define "merkhet.approvalRules" -}}
 {{- if and .Values.approvals.enabled .Values.approvals.automatic }}
 - apiGroups: [merkhet.dev]
   resources: [modelversions]
   verbs: [approve]
 {{- end }}
-{{- if and .Values.approvals.enabled .Values.approvals.fourEyes }}
+{{- if .Values.approvals.enabled }}
 - apiGroups: [merkhet.dev]
   resources: [modelversions]
   verbs: [attest]

@@ -155,6 +155,9 @@ def _node(root: Schema, path: tuple[str, ...], kind: Described) -> Schema:
             node = node["items"]
             continue
         node = node["items"] if node.get("type") == "array" else node
+        if step == "{}" and "additionalProperties" in node:
+            node = node["additionalProperties"]
+            continue
         if step not in node.get("properties", {}):
             raise SchemaError(f"{kind.api.kind}: a rule stands at {'.'.join(path)}, and there is no field {step}")
         node = node["properties"][step]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Protocol
 
@@ -11,11 +10,14 @@ from pydantic import AfterValidator, Field
 from merkhet.api.base import Part
 from merkhet.api.fields import AnyValue
 from merkhet.contract import training as contract
-from merkhet.contract.estimators import ALLOWED, unknown_estimator, unknown_parameters
+from merkhet.contract.estimators import fault_of
 from merkhet.kinds.run import Block
 
 ESTIMATOR = "Import path of a scikit-learn estimator whose ONNX form is known to agree with it."
-PARAMETERS = "Its parameters by scikit-learn's names; what is left out has its default."
+PARAMETERS = (
+    "Its parameters by scikit-learn's names; what is left out has its default. "
+    "An estimator inside of another is written {estimator: its path, parameters: its own}."
+)
 COLUMNS = (
     "Columns that the step takes: a list of names, or {type: numeric} or {type: categorical}; left out: all. "
     "Steps with columns come first."
@@ -66,11 +68,9 @@ def chosen(columns: Any) -> contract.Columns | None:
 
 def faults_of_estimator(where: str, estimator: str, parameters: Mapping[str, Any]) -> Iterator[Block]:
     """Whether an estimator may be named, with these parameters; ``where`` begins the sentence."""
-    if unknown := unknown_estimator(estimator):
-        yield Block("UnknownEstimator", where + unknown, stalls=True)
-    elif unknown := unknown_parameters(estimator, parameters):
-        hint = _nearest_parameters(estimator, parameters)
-        yield Block("UnknownParameter", where + unknown + hint, stalls=True)
+    fault = fault_of(estimator, parameters)
+    if fault is not None:
+        yield Block(fault.reason, where + fault.message, stalls=True)
 
 
 def faults_of_order(where: str, steps: Sequence[Chooses], position: int) -> Iterator[Block]:
@@ -79,10 +79,3 @@ def faults_of_order(where: str, steps: Sequence[Chooses], position: int) -> Iter
     if steps[position - 1].columns is not None and before is not None and before.estimator and before.columns is None:
         message = f"{where}steps with columns come first, and step {position - 1} has none: put this one before it"
         yield Block("InvalidPipeline", message, stalls=True)
-
-
-def _nearest_parameters(estimator: str, parameters: Mapping[str, Any]) -> str:
-    allowed = ALLOWED[estimator].parameters
-    unknown = sorted(set(parameters) - set(allowed))
-    near = sorted({match for name in unknown for match in difflib.get_close_matches(name, allowed, n=2)})
-    return f"; did you mean {' or '.join(near)}?" if near else ""

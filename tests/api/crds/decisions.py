@@ -17,6 +17,13 @@ def version(namespace: str, *, decision: str = "Pending", by: str = "", author: 
     return fresh(make.modelversion(3, decision=decision, by=by, record={"lineage": lineage}), namespace)
 
 
+def brought(namespace: str, *, author: str | None = None) -> Body:
+    """ModelVersion employment-v3 as a person brings it: no run made it."""
+    lineage = {word: value for word, value in make.record()["lineage"].items() if word != "training"}
+    lineage |= {"author": author} if author else {}
+    return fresh(make.modelversion(3, decision="Pending", record={"lineage": lineage}), namespace)
+
+
 def decide(decision: str, by: str, reason: str = "") -> Body:
     """The change that a decision is."""
     return {"spec": {"approval": {"decision": decision, "by": by, "reason": reason}}}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from merkhet.api.meta import Body
-from tests.api.crds.decisions import DRY, decide, patch, version
+from tests.api.crds.decisions import DRY, brought, decide, patch, version
 from tests.api.crds.people import OPERATOR, Person
 from tests.cluster.machine import wait_for
 
@@ -62,7 +62,7 @@ def test_a_version_is_not_created_approved_by_who_may_not(tenants: dict[str, Per
 
 
 def test_who_brings_a_model_leaves_it_pending(tenants: dict[str, Person], namespace: str) -> None:
-    tenants["emil"].does("create", "-f", "-", body=version(namespace))
+    tenants["emil"].does("create", "-f", "-", body=brought(namespace))
 
 
 @pytest.mark.usefixtures("pending")
@@ -87,3 +87,12 @@ def test_the_operator_does_not_sign_with_a_persons_name(tenants: dict[str, Perso
 def test_the_record_is_never_changed(tenants: dict[str, Person], namespace: str) -> None:
     change = {"spec": {"record": {"artifact": {"size": 1}}}}
     assert "record is written once" in tenants["admin"].is_refused(*patch(namespace, change))
+
+
+def test_nobody_says_of_a_model_that_a_run_made_it(tenants: dict[str, Person], namespace: str) -> None:
+    said = tenants["emil"].is_refused("create", "-f", "-", body=version(namespace))
+    assert "spec.record.lineage.training says that a run made it, and emil is none" in said
+
+
+def test_the_operator_says_it_of_those_that_its_runs_made(tenants: dict[str, Person], namespace: str) -> None:
+    tenants[OPERATOR].does("create", "-f", "-", body=version(namespace))

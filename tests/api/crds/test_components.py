@@ -97,7 +97,7 @@ def test_what_is_not_its_content_may_change(admin: Person, namespace: str, spec:
     admin.does("apply", "-f", "-", body=component(namespace, spec, change))
 
 
-def test_an_old_version_comes_back_only_as_it_was_left(admin: Person, namespace: str) -> None:
+def test_a_new_version_may_have_another_content(admin: Person, namespace: str) -> None:
     standing(admin, namespace, {**SKLEARN, "version": "2"}, "1", "2")
     admin.does("apply", "-f", "-", body=component(namespace, SQL, {"version": "3"}))
 

@@ -6,7 +6,7 @@ import pytest
 
 from merkhet.api.meta import Body
 from tests import make
-from tests.api.crds.decisions import DRY, decide, patch, version
+from tests.api.crds.decisions import DRY, brought, decide, patch, version
 from tests.api.crds.people import OPERATOR, Person, fresh
 from tests.cluster.machine import wait_for
 
@@ -66,7 +66,7 @@ def test_running_a_training_again_needs_no_new_author(tenants: dict[str, Person]
 
 def test_nobody_brings_a_model_under_anothers_name(tenants: dict[str, Person], namespace: str) -> None:
     assert "its author is gwen" in tenants["emil"].is_refused(
-        "create", "-f", "-", body=version(namespace, author="gwen")
+        "create", "-f", "-", body=brought(namespace, author="gwen")
     )
 
 

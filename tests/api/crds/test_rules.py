@@ -41,6 +41,21 @@ def learning_from(**data: Any) -> Body:
     return training(data={"featureSet": {"name": "employment"}, "target": "employed", **data})
 
 
+def gated(sensitive: tuple[str, ...] = ("SEX",), **gates: Any) -> Body:
+    data = {"featureSet": {"name": "employment"}, "target": "employed", "sensitive": list(sensitive)}
+    return training(data=data, gates={name: [gate] for name, gate in gates.items()})
+
+
+def searching(space: Body, **search: Any) -> Body:
+    return training(search={"space": {"max_iter": space}, **search})
+
+
+def brought(number: int = 7, **evaluation: Any) -> Body:
+    body = make.modelversion(number, decision="Pending", record={"lineage": {}})
+    judging = {"featureSet": {"name": "employment"}, "target": "employed", **evaluation}
+    return {**body, "spec": {**body["spec"], "evaluation": judging}}
+
+
 def deployment(**spec: Any) -> Body:
     return make.modeldeployment(spec=spec)
 
@@ -51,6 +66,10 @@ def file(name: str, uri: str = "store://raw/a.parquet") -> Body:
 
 def imported(name: str, **more: Any) -> Body:
     return {"name": name, "featureSet": {"name": name, **more}}
+
+
+OPEN_TEST = {"name": "a", "input": {"AGEP": 30}, "expect": {}}
+TEST = {**OPEN_TEST, "expect": {"label": 1}}
 
 
 def joined(name: str) -> Body:
@@ -180,7 +199,77 @@ REFUSED = [
         "a figure that the task does not have",
         id="wrong gate",
     ),
-    pytest.param(training(gates={"metrics": [{"name": "roc_auc"}]}), "a gate without min and max", id="an open gate"),
+    pytest.param(gated(metrics={"name": "roc_auc"}), "a gate without min, max and maxDrop", id="an open gate"),
+    pytest.param(gated(groups={"metric": "recall", "by": "SEX"}), "a gate without min and max", id="open for groups"),
+    pytest.param(
+        gated(groups={"metric": "rmse", "by": "SEX", "max": 1}),
+        "a gate on groups names a figure that the task does not have",
+        id="wrong gate on groups",
+    ),
+    pytest.param(
+        gated(("RAC1P",), groups={"metric": "recall", "by": "SEX", "min": 0.5}),
+        "a gate on groups names a column that is not in data.sensitive",
+        id="groups of a column that is not sensitive",
+    ),
+    pytest.param(
+        gated((), fairness={"metric": "equalized_odds_difference", "by": "SEX", "max": 0.1}),
+        "a gate on fairness names a column that is not in data.sensitive",
+        id="fairness by a column that is not sensitive",
+    ),
+    pytest.param(
+        gated(fairness={"metric": "equalized_odds_difference", "by": "SEX", "min": 0.1}),
+        "a difference has a max and a ratio has a min",
+        id="the least difference",
+    ),
+    pytest.param(
+        gated(fairness={"metric": "equalized_odds_ratio", "by": "SEX", "min": 0.8, "max": 1}),
+        "a difference has a max and a ratio has a min",
+        id="a ratio of at most",
+    ),
+    pytest.param(
+        gated(fairness={"metric": "equal_pay", "by": "SEX", "max": 1}), "Unsupported value", id="unknown fairness"
+    ),
+    pytest.param(
+        make.modeltraining(
+            spec={
+                **gated(fairness={"metric": "equalized_odds_ratio", "by": "SEX", "min": 0.8})["spec"],
+                "task": "Regression",
+                "positive": None,
+            }
+        ),
+        "a gate on fairness compares the answers of a Classification",
+        id="a regression's fairness",
+    ),
+    pytest.param(
+        training(task="Regression", positive=None, threshold={"value": 0.5}),
+        "a threshold parts two classes",
+        id="a regression's threshold",
+    ),
+    pytest.param(training(threshold={}), "a threshold is found in one way", id="a threshold of nothing"),
+    pytest.param(
+        training(threshold={"value": 0.5, "maximise": "f1"}), "a threshold is found in one way", id="two thresholds"
+    ),
+    pytest.param(
+        searching({"values": [1, 2]}, metric="rmse"), "search.metric is a figure that the task does not", id="wrong aim"
+    ),
+    pytest.param(searching({"uniform": [1]}), "spec.search.space", id="a space with one end"),
+    pytest.param(training(tests=[OPEN_TEST]), "a test expects something", id="a test that expects nothing"),
+    pytest.param(training(tests=[TEST, TEST]), "two tests have one name", id="two tests of one name"),
+    pytest.param(
+        brought(gates={"metrics": [{"name": "roc_auc"}]}), "a gate without min, max and", id="brought: an open gate"
+    ),
+    pytest.param(
+        brought(gates={"groups": [{"metric": "recall", "by": "SEX", "min": 0.5}]}),
+        "a gate on groups names a column that is not in evaluation.sensitive",
+        id="brought: groups of a column that is not sensitive",
+    ),
+    pytest.param(
+        brought(gates={"fairness": [{"metric": "equalized_odds_ratio", "by": "SEX", "min": 0.8}]}, sensitive=["RAC1P"]),
+        "a gate on fairness names a column that is not in evaluation.sensitive",
+        id="brought: fairness by a column that is not sensitive",
+    ),
+    pytest.param(brought(tests=[OPEN_TEST]), "a test expects something", id="brought: a test that expects nothing"),
+    pytest.param(brought(target=None), "spec.evaluation.target", id="brought: judged by nothing"),
     pytest.param(learning_from(exclude=["employed"]), "the target is excluded", id="no target left"),
     pytest.param(learning_from(split={"method": "Group"}), "needs the column that the groups", id="groups of nothing"),
     pytest.param(learning_from(split={"column": "x"}), "split.column is for the method Group", id="needless groups"),
@@ -280,8 +369,60 @@ def test_a_record_is_never_rewritten(admin: Person, namespace: str) -> None:
     assert "record is written once and never changed" in admin.is_refused("apply", "-f", "-", body=changed)
 
 
+TAKEN = {
+    "each gate": gated(
+        metrics={"name": "roc_auc", "min": 0.8, "maxDropFromChampion": 0.01, "confidence": 0.9},
+        groups={"metric": "recall", "by": "SEX", "min": 0.5},
+        fairness={"metric": "demographic_parity_ratio", "by": "SEX", "min": 0.8},
+    ),
+    "a drop from the champion alone": gated(metrics={"name": "roc_auc", "maxDropFromChampion": 0.01}),
+    "a regression's gates": training(
+        task="Regression",
+        positive=None,
+        gates={"metrics": [{"name": "rmse", "max": 3}], "latency": {"p99Milliseconds": 5}},
+    ),
+    "a search": training(
+        search={
+            "trials": 4,
+            "metric": "roc_auc",
+            "space": {
+                "max_iter": {"integers": [10, 50]},
+                "learning_rate": {"logUniform": [0.01, 1]},
+                "l2_regularization": {"uniform": [0, 1]},
+                "max_leaf_nodes": {"values": [15, 31, None]},
+            },
+        }
+    ),
+    "a threshold by costs": training(threshold={"costs": {"falsePositive": 1, "falseNegative": 5}}),
+    "tests": training(tests=[TEST, {**TEST, "name": "b", "expect": {"probability": {"min": 0.5}}}]),
+    "a model that is brought": brought(gates={"metrics": [{"name": "roc_auc", "min": 0.8}]}, tests=[TEST]),
+}
+
+
+@pytest.mark.parametrize("body", TAKEN.values(), ids=TAKEN)
+def test_taken_is(admin: Person, namespace: str, body: Body) -> None:
+    admin.does("apply", "-f", "-", body=fresh(body, namespace))
+
+
+def test_how_a_model_is_judged_is_written_once(admin: Person, namespace: str) -> None:
+    admin.does("apply", "-f", "-", body=fresh(brought(8), namespace))
+    otherwise = fresh(brought(8, target="SCHL"), namespace)
+    assert "how a model is judged is written once" in admin.is_refused("apply", "-f", "-", body=otherwise)
+    gone = '[{"op": "remove", "path": "/spec/evaluation"}]'
+    said = admin.is_refused("patch", "modelversion", "employment-v8", "-n", namespace, "--type=json", "-p", gone)
+    assert "how a model was judged stays with it" in said
+
+
+def test_how_a_model_is_judged_may_be_said_later(admin: Person, namespace: str) -> None:
+    whole = fresh(brought(9), namespace)
+    alone = {**whole, "spec": {word: value for word, value in whole["spec"].items() if word != "evaluation"}}
+    admin.does("apply", "-f", "-", body=alone)
+    admin.does("apply", "-f", "-", body=whole)
+
+
 def test_each_rule_is_broken_by_some_test() -> None:
     tried = {str(parameters.values[1]) for parameters in REFUSED}
+    tried |= {"how a model is judged is written once", "how a model was judged stays with it"}
     tried |= {"record is written once and never changed", "this version stands, and what it is never changes"}
     messages = {rule.message for kind in KINDS for rule in kind.rules}
     assert {message for message in messages if not any(part in message for part in tried)} == set()

@@ -35,6 +35,55 @@ def test_figures_are_fairlearns(positive: Sequence[int], rows: Sequence[int]) ->
         assert found.low <= found.value <= found.high
 
 
+# Of each group: hits, positives, false alarms, negatives.
+ODDS = {
+    "two groups": ([40, 90], [60, 100], [10, 30], [70, 90]),
+    "wrong alarms lie further apart": ([50, 55], [60, 60], [5, 40], [60, 60]),
+    "three groups": ([10, 60, 33], [50, 100, 60], [9, 9, 20], [40, 90, 50]),
+    "no alarm in one": ([30, 40], [50, 50], [0, 10], [50, 60]),
+}
+Four = tuple[Sequence[int], Sequence[int], Sequence[int], Sequence[int]]
+
+
+@pytest.mark.parametrize("counts", ODDS.values(), ids=ODDS)
+def test_figures_of_opportunity_and_odds_are_fairlearns(counts: Four) -> None:
+    rows = [
+        (truth, said, group)
+        for group, (hits, positives, alarms, negatives) in enumerate(zip(*counts, strict=True))
+        for truth, said, count in ((1, 1, hits), (1, 0, positives - hits), (0, 1, alarms), (0, 0, negatives - alarms))
+        for _ in range(count)
+    ]
+    truth, said, groups = np.transpose(rows)
+    for name, ours in (
+        ("equal_opportunity_difference", fairness.equal_opportunity_difference(*counts[:2])),
+        ("equal_opportunity_ratio", fairness.equal_opportunity_ratio(*counts[:2])),
+        ("equalized_odds_difference", fairness.equalized_odds_difference(*counts)),
+        ("equalized_odds_ratio", fairness.equalized_odds_ratio(*counts)),
+    ):
+        assert ours is not None
+        theirs = getattr(fairlearn, name)(truth, said, sensitive_features=groups)
+        assert ours.value == pytest.approx(theirs, abs=1e-6), name
+        assert ours.low <= ours.value <= ours.high, name
+
+
+def test_the_true_odds_lie_in_the_interval() -> None:
+    chance, rows = np.random.default_rng(7), [80, 80, 80]
+    right, wrong = (0.6, 0.7, 0.8), (0.1, 0.2, 0.35)
+    held = []
+    for _ in range(1000):
+        hits, alarms = chance.binomial(80, right).tolist(), chance.binomial(80, wrong).tolist()
+        found = fairness.equalized_odds_difference(hits, rows, alarms, rows)
+        held.append(found.low <= 0.25 <= found.high)
+    assert np.mean(held) > 0.94
+
+
+def test_rates_that_are_all_nought_have_no_ratio_of_odds() -> None:
+    assert fairness.equalized_odds_ratio([0, 0], [50, 60], [0, 0], [50, 60]) is None
+    alone = fairness.equalized_odds_ratio([25, 60], [50, 60], [0, 0], [50, 60])
+    assert alone is not None
+    assert alone.value == 0.5
+
+
 def test_where_nobody_is_positive_there_is_no_ratio() -> None:
     assert fairness.demographic_parity_ratio([0, 0], [50, 60]) is None
     assert fairness.demographic_parity_difference([0, 0], [50, 60]).value == 0

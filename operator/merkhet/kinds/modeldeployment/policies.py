@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from merkhet.contract.serving import EntityFeatures
 from merkhet.kinds.modeldeployment.features import looked_up
 from merkhet.kinds.modeldeployment.held import Held, Wants
-from merkhet.kinds.modeldeployment.observe import ModelDeployment, Registered, Seen
+from merkhet.kinds.modeldeployment.observe import ModelDeployment, Seen
 from merkhet.kinds.modeldeployment.types import LATEST_APPROVED
+from merkhet.kinds.modelversion.registered import Registered
 from merkhet.manifests import labels, names
 
 # Model and number of the version that serves already.

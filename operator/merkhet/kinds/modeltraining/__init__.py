@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from merkhet.kinds import runs
-from merkhet.kinds.apis import COMPONENT, FEATURESET, MODELTRAINING, MODELVERSION
+from merkhet.kinds.apis import COMPONENT, FEATURESET, MODELTRAINING, MODELVERSION, POLICY, POLICY_BINDING
 from merkhet.kinds.kind import Cel, Column, Kind
 from merkhet.kinds.modeltraining.observe import SHORT, observe
 from merkhet.kinds.modeltraining.plan import plan
 from merkhet.kinds.modeltraining.report import report
+from merkhet.kinds.modeltraining.rules import GATES, OTHERS
 from merkhet.kinds.modeltraining.types import ModelTrainingSpec, ModelTrainingStatus
 from merkhet.kinds.rules import DEADLINE, POD_LABELS
-
-CLASSIFICATION = "['roc_auc', 'accuracy', 'precision', 'recall', 'f1', 'log_loss', 'brier']"
-REGRESSION = "['r2', 'rmse', 'mae']"
 
 KIND = Kind(
     api=MODELTRAINING,
@@ -24,7 +22,7 @@ KIND = Kind(
     plan=plan,
     report=report,
     children=(*runs.CHILDREN, MODELVERSION),
-    reads=(*runs.READS, COMPONENT, FEATURESET, MODELVERSION),
+    reads=(*runs.READS, COMPONENT, FEATURESET, MODELVERSION, POLICY, POLICY_BINDING),
     columns=(
         Column("Version", ".status.latestVersion", "integer", description="The newest version that came of it."),
         Column("Metric", ".status.metrics[0].name", description="The main figure."),
@@ -41,17 +39,7 @@ KIND = Kind(
             "!has(self.positive) || self.task == 'Classification'",
             "positive names the class that is looked for; a Regression has none: leave it out",
         ),
-        Cel(
-            "!has(self.gates) || !has(self.gates.metrics) || self.gates.metrics.all(gate, gate.name in "
-            f"(self.task == 'Regression' ? {REGRESSION} : {CLASSIFICATION}))",
-            "a gate names a figure that the task does not have: Classification has roc_auc, accuracy, precision, "
-            "recall, f1, log_loss and brier, Regression has r2, rmse and mae",
-        ),
-        Cel(
-            "has(self.min) || has(self.max)",
-            "a gate without min and max lets everything pass: give one of them",
-            at=("spec", "gates", "metrics", "[]"),
-        ),
+        *GATES,
         Cel(
             "!has(self.exclude) || !(self.target in self.exclude)",
             "the target is excluded: it is never a feature anyhow, take it out of exclude",
@@ -77,6 +65,7 @@ KIND = Kind(
             "a component brings its own parameters: leave them out beside it",
             at=("spec", "pipeline", "[]"),
         ),
+        *OTHERS,
         DEADLINE,
         *POD_LABELS,
     ),

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from merkhet.api.meta import Body
 from merkhet.contract import training as contract
 from merkhet.contract.features import ComponentUse
-from merkhet.contract.runs import Run
+from merkhet.kinds import gates, policy
 from merkhet.kinds.apis import MODELTRAINING, MODELVERSION
 from merkhet.kinds.featureset.inputs import Versions
 from merkhet.kinds.kind import Setup
 from merkhet.kinds.modeltraining.observe import SHORT, Training
-from merkhet.kinds.modeltraining.types import Step
+from merkhet.kinds.modeltraining.types import ModelTrainingSpec, Step
+from merkhet.kinds.modelversion.registered import champion_of
 from merkhet.kinds.modelversion.types import Gate, Record
+from merkhet.kinds.policy import NOTHING_ASKED, Policy
 from merkhet.kinds.run import State
 from merkhet.kinds.runs import digest_of_means, run_of
 from merkhet.manifests import labels, names
 from merkhet.manifests import runs as manifests
 
 ROLE = "train"
+USUAL_TRIALS = 20
 REASON_LENGTH = 2048
 
 
@@ -31,26 +34,28 @@ class Data:
     version: contract.DataVersion
     joined: Versions = ()
     components: tuple[ComponentUse, ...] = ()  # of the pipeline, in order
+    policy: Policy = NOTHING_ASKED
+    champion: Record | None = None
 
 
-def job(training: Training, state: State, data: Data, means: manifests.Means, model: str) -> Body:
-    """The Job of a run on these versions of the data."""
-    run = run_of(MODELTRAINING.kind, training.meta, state, means.image)
+def job(state: State, task: contract.TrainingTask, means: manifests.Means, seconds: int) -> Body:
+    """The Job of a run, which has so many seconds of the means' deadline."""
     return manifests.job(
         name=state.job or "",
         short=SHORT,
         role=ROLE,
-        run=run,
+        run=task.run,
         spec=state.spec,
         attempt=state.attempt,
-        task=task(training, run, data, model).dump(),
-        means=means,
+        task=task.dump(),
+        means=replace(means, deadline_seconds=seconds),
         digest=digest_of_means(means),
     )
 
 
-def task(training: Training, run: Run, data: Data, model: str) -> contract.TrainingTask:
-    """What the pod is asked."""
+def task(training: Training, state: State, data: Data, image: str, model: str) -> contract.TrainingTask:
+    """What the pod is asked, on these versions of the data."""
+    run = run_of(MODELTRAINING.kind, training.meta, state, image)
     spec = training.spec
     split = spec.data.split
     return contract.TrainingTask(
@@ -73,12 +78,34 @@ def task(training: Training, run: Run, data: Data, model: str) -> contract.Train
         split=contract.Split(
             method=split.method, test_fraction=split.test_fraction, seed=split.seed, column=split.column
         ),
+        sensitive=spec.data.sensitive,
+        sample_weight=spec.data.sample_weight,
         pipeline=tuple(_steps(spec.pipeline, data.components)),
-        metrics=tuple(contract.MetricLimit(name=one.name, min=one.min, max=one.max) for one in spec.gates.metrics),
-        max_parity_difference=spec.gates.parity.max_difference,
+        search=_search(spec),
+        threshold=contract.Threshold() if spec.threshold is None else contract.Threshold(**spec.threshold.model_dump()),
+        gates=policy.merged(gates.asked(spec.gates), data.policy, spec.task),
+        champion=champion_of(data.champion),
+        importance=contract.Importance(**spec.importance.model_dump()),
+        tests=gates.cases(spec.tests),
         author=spec.author,
-        card={name: text for name, text in spec.card.body().items() if text},
+        card=spec.card.said(),
         register_model=spec.register_model,
+    )
+
+
+def _search(spec: ModelTrainingSpec) -> contract.Search | None:
+    """What is tried; how many pods do it decides nothing."""
+    asked = spec.search
+    if asked is None:
+        return None
+    usual = "roc_auc" if spec.task == "Classification" else "r2"
+    return contract.Search(
+        method=asked.method,
+        trials=asked.combinations if asked.method == "Grid" else asked.trials or USUAL_TRIALS,
+        folds=asked.folds,
+        metric=asked.metric or usual,
+        seed=asked.seed,
+        space={name: contract.Dimension(**one.model_dump()) for name, one in asked.space.items()},
     )
 
 
@@ -105,14 +132,14 @@ def version(record: Record, setup: Setup, *, automatic: bool) -> Body:
     }
 
 
-def approval(gates: Sequence[Gate], setup: Setup, *, automatic: bool) -> Body:
+def approval(judged: Sequence[Gate], setup: Setup, *, automatic: bool) -> Body:
     """What can be decided without a person: a failed gate rejects, and where asked, passed gates approve."""
-    failed = [gate.message or gate.name for gate in gates if gate.result == "Failed"]
-    undecided = [gate.name for gate in gates if gate.result == "Inconclusive"]
+    failed = [gate.message or gate.name for gate in judged if gate.result == "Failed"]
+    undecided = [gate.name for gate in judged if gate.result == "Inconclusive"]
     if failed:
         return _decided("Rejected", f"failed gates: {'; '.join(failed)}", setup)
     if automatic and not undecided:
-        return _decided("Approved", f"approval is Automatic, and {all_passed(len(gates))}", setup)
+        return _decided("Approved", f"approval is Automatic, and {all_passed(len(judged))}", setup)
     reason = f"inconclusive gates: {', '.join(undecided)}" if undecided else ""
     return {"decision": "Pending", "reason": reason[:REASON_LENGTH], "by": ""}
 

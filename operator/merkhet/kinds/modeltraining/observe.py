@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from merkhet.api.meta import Body
 from merkhet.contract.training import TrainingResult
-from merkhet.kinds import components, runs
+from merkhet.kinds import components, policy, runs
 from merkhet.kinds.apis import MODELTRAINING, MODELVERSION
 from merkhet.kinds.components import SeenComponent
 from merkhet.kinds.featureset.inputs import Known, Use, read, use_of, uses_of_joins
 from merkhet.kinds.history import cost
 from merkhet.kinds.kind import Resource, Setup, World
 from merkhet.kinds.modeltraining.types import ModelTrainingSpec, ModelTrainingStatus
+from merkhet.kinds.modelversion.registered import versions
 from merkhet.kinds.modelversion.types import Record
+from merkhet.kinds.policy import UNGOVERNED, SeenPolicy
 from merkhet.kinds.run import Evidence
 from merkhet.manifests import names
-from merkhet.manifests.labels import RUN
+from merkhet.manifests.labels import PART, RUN
 
 SHORT = "mt"
 Training = Resource[ModelTrainingSpec, ModelTrainingStatus]
@@ -33,6 +36,9 @@ class Seen:
     record: Record | None = None  # of the version that the result is, unless it is an experiment
     spoilt: str = ""  # why there is no result although the run ended well
     registered: bool = False  # the version is there
+    policy: SeenPolicy = UNGOVERNED
+    champion: Record | None = None  # the highest approved version
+    searches: tuple[Body, ...] = ()  # the Jobs that try parameters before a run
 
 
 async def observe(training: Training, world: World) -> Seen:
@@ -41,21 +47,36 @@ async def observe(training: Training, world: World) -> Seen:
     evidence = await runs.observe(meta, world, MODELTRAINING.kind, SHORT)
     features = read(uses_of(training), meta.namespace, world)
     named = components.observe((step.component for step in training.spec.pipeline if step.component), meta, world)
-    seen = Seen(world.setup, evidence, features, named)
+    champion = (await versions(world, meta.namespace, training.spec.model or meta.name)).champion
+    seen = Seen(
+        world.setup,
+        evidence,
+        features,
+        named,
+        policy=await policy.observe(meta.namespace, world),
+        champion=None if champion is None else champion.record,
+        searches=tuple(job for job in runs.jobs_of(meta, world) if (job["metadata"].get("labels") or {}).get(PART)),
+    )
     try:
         result = _result(evidence)
         record = _record(result, world.setup)
     except ValueError as error:
         return replace(seen, spoilt=f"the run's result is of no use: {error}")
-    name = names.version(record.model, record.version) if record is not None else None
-    registered = name is not None and world.get(MODELVERSION, meta.namespace, name) is not None
-    return replace(seen, result=result, record=record, registered=registered)
+    there = record is not None and _is_there(record, meta.namespace, world)
+    return replace(seen, result=result, record=record, registered=there)
 
 
 def uses_of(training: Training) -> tuple[Use, ...]:
     """The FeatureSets that are learnt from: the one whose rows these are, then the joined ones in order."""
     data, home = training.spec.data, training.meta.namespace
     return (use_of(data.feature_set, home), *uses_of_joins(data.join, home))
+
+
+def _is_there(record: Record, namespace: str, world: World) -> bool:
+    """Whether the version is registered: a model that somebody brought may stand under its name."""
+    body = world.get(MODELVERSION, namespace, names.version(record.model, record.version)) or {}
+    said = ((body.get("spec") or {}).get("record") or {}).get("lineage") or {}
+    return bool((said.get("training") or {}).get("run") == record.lineage.training["run"])
 
 
 def _result(evidence: Evidence) -> TrainingResult | None:

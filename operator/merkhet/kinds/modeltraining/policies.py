@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import chain
 
 from merkhet.contract.estimators import ALLOWED
 from merkhet.contract.training import DataVersion
-from merkhet.kinds import components
+from merkhet.kinds import components, gates, policy
 from merkhet.kinds.featureset import inputs
 from merkhet.kinds.featureset.inputs import Versions, numbered, versions
 from merkhet.kinds.featureset.types import FoundColumn
@@ -19,6 +20,7 @@ from merkhet.kinds.run import Block, UsedFeatures
 from merkhet.kinds.steps import faults_of_estimator, faults_of_order
 
 PREDICTORS = {"Classification": "classifier", "Regression": "regressor"}
+OF_STEP = re.compile(r"step([1-9][0-9]*)__(.+)")  # how a search names a parameter of another step than the last
 NUMBERS = ("int", "uint", "float", "double", "decimal")
 # What no classifier is taught: each value is a class of its own.
 NO_CLASSES = ("date", "timestamp", "time")
@@ -27,7 +29,15 @@ NO_CLASSES = ("date", "timestamp", "time")
 def block(training: Training, seen: Seen, now: datetime) -> Block | None:
     """The first thing that keeps a run from starting."""
     named = components.block(seen.components, training.meta, now, takes=("sklearn",), where="spec.pipeline")
-    found = chain(_faults_of_pipeline(training.spec), [named] if named else (), _faults_of_data(training, seen))
+    spec = training.spec
+    asked = (
+        policy.faults(seen.policy, spec.card.said(), spec.author, spec.data.sensitive, spec.task)
+        if spec.register_model
+        else ()
+    )
+    limits = policy.too_many(gates.asked(spec.gates), spec.tests, seen.policy, spec.task)
+    written = chain(_faults_of_pipeline(spec), _faults_of_search(spec), limits)
+    found = chain(written, asked, [named] if named else (), _faults_of_data(training, seen))
     return next(found, None)
 
 
@@ -80,6 +90,22 @@ def _faults_of_step(spec: ModelTrainingSpec, position: int, step: Step) -> Itera
         yield Block("MisplacedPredictor", message, stalls=True)
 
 
+def _faults_of_search(spec: ModelTrainingSpec) -> Iterator[Block]:
+    """Names and values that are tried. Behind a component, which counts as all of its steps, the pod alone knows."""
+    for name, dimension in (spec.search.space if spec.search is not None else {}).items():
+        where, found = f"spec.search.space.{name}: ", OF_STEP.fullmatch(name)
+        position, parameter = (int(found[1]), found[2]) if found else (len(spec.pipeline), name)
+        if found and any(step.component for step in spec.pipeline[:position]):
+            continue
+        if position > len(spec.pipeline):
+            message = f"{where}there is no step {position}, spec.pipeline has {len(spec.pipeline)}: name one of these"
+            yield Block("UnknownParameter", message, stalls=True)
+            continue
+        step = spec.pipeline[position - 1]
+        for value in dimension.values or (None,):
+            yield from faults_of_estimator(where, step.estimator or "", {**step.parameters, parameter: value})
+
+
 def _faults_of_data(training: Training, seen: Seen) -> Iterator[Block]:
     uses = uses_of(training)
     fault = inputs.block(uses, seen.features, training.meta.namespace)
@@ -123,6 +149,9 @@ def _mistyped(task: str, target: str, type_: str) -> str:
 
 def _named(spec: ModelTrainingSpec) -> Iterator[tuple[str, str]]:
     yield from (("spec.data.exclude", name) for name in spec.data.exclude)
+    yield from (("spec.data.sensitive", name) for name in spec.data.sensitive)
+    if spec.data.sample_weight is not None:
+        yield "spec.data.sampleWeight", spec.data.sample_weight
     if spec.data.split.column is not None:
         yield "spec.data.split.column", spec.data.split.column
     for position, step in enumerate(spec.pipeline, 1):

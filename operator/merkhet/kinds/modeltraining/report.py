@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 
-from pydantic import ValidationError
-
 from merkhet.api.conditions import Fact, ready
-from merkhet.api.meta import Body
-from merkhet.contract.features import FeaturesVersion
-from merkhet.contract.training import TrainingResult, TrainingTask
-from merkhet.kinds import runs
+from merkhet.contract.training import TrainingResult
+from merkhet.kinds import policy, runs
 from merkhet.kinds.apis import JOB, MODELVERSION
 from merkhet.kinds.common import problem_facts, short_figure
 from merkhet.kinds.components import remarks
-from merkhet.kinds.featureset.inputs import Versions, task_of, with_inputs
 from merkhet.kinds.history import priced, settled, spoilt, trimmed
-from merkhet.kinds.jobs import key_of
 from merkhet.kinds.kind import Live, Report
+from merkhet.kinds.modeltraining import search
 from merkhet.kinds.modeltraining.children import all_passed
+from merkhet.kinds.modeltraining.learnt import with_data
 from merkhet.kinds.modeltraining.observe import Seen, Training
-from merkhet.kinds.modeltraining.plan import block_of, model_of, schedule_of, state_of, wish_of
+from merkhet.kinds.modeltraining.plan import block_of, history_of, model_of, schedule_of, state_of, wish_of
 from merkhet.kinds.modeltraining.types import GateResult, MetricResult, ModelTrainingStatus
-from merkhet.kinds.run import RunEntry, State
+from merkhet.kinds.run import State
 from merkhet.manifests import names
 
 GATES_PASSED = "GatesPassed"
@@ -38,18 +33,22 @@ def report(training: Training, seen: Seen, live: Live, now: datetime) -> Report:
 
 def _status(training: Training, seen: Seen, live: Live, state: State, now: datetime) -> ModelTrainingStatus:
     wish = wish_of(training, seen.setup, now)
-    history = runs.updated(training.status.runs, seen.runs, wish, state, now)
+    history = runs.updated(history_of(training, seen, now), seen.runs, wish, state, now)
     jobs = (*seen.runs.jobs, *(body for (kind, _), body in live.bodies.items() if kind == JOB.kind))
-    history = with_inputs(_with_data(history, jobs), jobs, _joined_by)
+    history = with_data(history, jobs)
     changes: dict[str, object] = {
         "observed_generation": training.meta.generation,
         "schedule": schedule_of(training, now),
+        "search": search.status(training.status.search, state, seen, now),
+        "champion": None if seen.champion is None else seen.champion.version,
+        "policy": policy.words(seen.policy, training.spec.task),
     }
     key = seen.runs.report.key if seen.runs.report is not None else ""
     if seen.spoilt:
         history = spoilt(history, key, seen.spoilt)
     elif seen.result is not None and any(entry.key == key and not entry.settled for entry in history):
         changes |= _of_result(seen.result, training.status)
+        changes["search"] = search.status_of(seen.result.search, key, seen, now)
         if _is_done(seen, live):
             history = settled(history, key, version=seen.result.number)
     history = trimmed(priced(history, seen.setup), wish, training.spec.history_limit)
@@ -65,8 +64,17 @@ def _of_result(result: TrainingResult, former: ModelTrainingStatus) -> dict[str,
             MetricResult(name=one.name, value=one.value, low=one.low, high=one.high) for one in result.metrics
         ),
         "gates": tuple(
-            GateResult(name=one.name, result=one.result, message=one.message[:1024]) for one in result.gates
+            GateResult(
+                name=one.name,
+                result=one.result,
+                value=one.value,
+                limit=one.limit,
+                source=one.source,
+                message=one.message[:1024],
+            )
+            for one in result.gates
         ),
+        "warnings": tuple(one[:1024] for one in result.warnings),
     }
 
 
@@ -98,7 +106,7 @@ def _facts(
     if said is not None:
         return said
     figure = f", {status.metrics[0].name} {status.metrics[0].value:.4g} on test rows" if status.metrics else ""
-    figure += remarks(seen.components)
+    figure += search.remark(status.search, state.key) + remarks(seen.components)
     entry = next((one for one in status.runs if one.key == state.key), None)
     if entry is not None and entry.version is not None:
         how = "registered as Rejected" if any(gate.result == "Failed" for gate in status.gates) else "registered"
@@ -116,25 +124,3 @@ def _gates(status: ModelTrainingStatus) -> Fact:
     if not status.metrics:
         return Fact(GATES_PASSED, "Unknown", "NotRunYet", "no run has ended well yet")
     return Fact(GATES_PASSED, "True", "Passed", all_passed(len(status.gates)))
-
-
-def _with_data(history: Iterable[RunEntry], jobs: Iterable[Body]) -> tuple[RunEntry, ...]:
-    """The history with the version of the data that each run works on, as its Job says."""
-    versions = {key_of(job): number for job in jobs if (number := _data_of(job)) is not None}
-    return tuple(
-        entry.model_copy(update={"data_version": versions[entry.key]}) if entry.key in versions else entry
-        for entry in history
-    )
-
-
-def _data_of(job: Body) -> int | None:
-    try:
-        return TrainingTask.load(task_of(job)).data.version
-    except ValidationError:
-        return None
-
-
-def _joined_by(text: str) -> Versions:
-    """The versions that a task joins."""
-    joined = (join.data for join in TrainingTask.load(text).joins)
-    return tuple(FeaturesVersion(name=one.feature_set, version=one.version, digest=one.digest) for one in joined)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from merkhet.api.base import Part, StatusPart
 from merkhet.api.fields import (
+    AnyValue,
     ColumnName,
     Description,
     Duration,
-    LongText,
     Name,
 )
 from merkhet.contract.training import Columns
+from merkhet.kinds.card import Card
 from merkhet.kinds.common import PodTemplate, Resources
+from merkhet.kinds.gates import BusinessTest, Gates, Importance, Label
 from merkhet.kinds.references import ComponentReference, FeatureSetReference, Join
 from merkhet.kinds.run import RunEntry
 from merkhet.kinds.schedule import Schedule, ScheduleStatus, TimeZone
@@ -23,8 +26,6 @@ from merkhet.kinds.steps import COLUMNS, ESTIMATOR, PARAMETERS, ColumnChoice, Es
 
 MAX_HISTORY = 20
 Text = Annotated[str, Field(max_length=1024)]
-# A boolean target is named by 1 or 0.
-Label = int | Annotated[str, Field(max_length=256)]
 
 
 class Split(Part):
@@ -51,6 +52,13 @@ class TrainingSource(Part):
     target: ColumnName = Field(description="The column to predict.")
     exclude: Annotated[tuple[ColumnName, ...], Field(max_length=1000)] = Field(
         default=(), description="Columns that are no features; entity and timestamp never are."
+    )
+    sensitive: Annotated[tuple[ColumnName, ...], Field(max_length=16)] = Field(
+        default=(), description="Columns whose groups are judged each for itself, also where they are excluded."
+    )
+    sample_weight: ColumnName | None = Field(
+        default=None,
+        description="A column of how much each row counts, in learning and in figures; it is no feature.",
     )
     split: Split = Field(default=Split(), description="Which rows are kept for testing.")
 
@@ -79,44 +87,91 @@ class Step(Part):
         return chosen(self.columns)
 
 
-class MetricGate(Part):
-    """A limit on a figure of the test rows."""
+class Dimension(Part):
+    """The values of a parameter that a search tries: write one of these."""
 
-    name: Annotated[str, Field(max_length=64)] = Field(
-        description="Classification: roc_auc, accuracy, precision, recall, f1, log_loss or brier. "
-        "Regression: r2, rmse or mae."
+    values: Annotated[tuple[AnyValue, ...], Field(min_length=1, max_length=100)] | None = Field(
+        default=None, description="A list of values; the only one that Grid takes."
     )
-    min: float | None = Field(default=None, description="The least that passes.")
-    max: float | None = Field(default=None, description="The most that passes.")
-
-
-class ParityGate(Part):
-    """How far ONNX and scikit-learn may differ on the same rows."""
-
-    max_difference: float = Field(
-        default=0.0001,
-        gt=0,
-        le=0.1,
-        description="Of probabilities; of a regression relative to the target's standard deviation. "
-        "A model beyond it is not registered at all.",
+    uniform: Annotated[tuple[float, ...], Field(min_length=2, max_length=2)] | None = Field(
+        default=None, description="Least and most of a number, drawn evenly."
+    )
+    log_uniform: Annotated[tuple[float, ...], Field(min_length=2, max_length=2)] | None = Field(
+        default=None, description="Least and most of a positive number, drawn evenly by its logarithm."
+    )
+    integers: Annotated[tuple[int, ...], Field(min_length=2, max_length=2)] | None = Field(
+        default=None, description="Least and most of a whole number, both included."
     )
 
+    @model_validator(mode="after")
+    def _is_one_range(self) -> Self:
+        said = [one for one in (self.values, self.uniform, self.log_uniform, self.integers) if one is not None]
+        if len(said) != 1:
+            raise ValueError("a parameter's space is one thing: values, uniform, logUniform or integers")
+        ends = self.uniform or self.log_uniform or self.integers
+        if ends and (ends[0] >= ends[1] or (self.log_uniform and ends[0] <= 0)):
+            raise ValueError(f"{list(ends)} is no range: the first is less than the second, and of logUniform above 0")
+        return self
 
-class Gates(Part):
-    """What a model must keep to be served without anybody's doubt."""
 
-    metrics: Annotated[tuple[MetricGate, ...], Field(max_length=32)] = Field(
-        default=(), description="Limits on figures; a failed one registers the version as Rejected."
+class Search(Part):
+    """Parameters that are tried on folds of the training rows, each set in a pod's turn; the best one is trained."""
+
+    method: Literal["Grid", "Random"] = Field(
+        default="Random", description="Random: trials are drawn. Grid: every combination of the values."
     )
-    parity: ParityGate = Field(default=ParityGate(), description="How far ONNX and scikit-learn may differ.")
+    trials: int | None = Field(
+        default=None, ge=1, le=1000, description="How many are drawn; left out: 20. Grid tries every combination."
+    )
+    parallelism: int = Field(default=1, ge=1, le=100, description="How many pods work at once; the winner is the same.")
+    folds: int = Field(default=3, ge=2, le=20, description="How many parts of the training rows, made as the split is.")
+    metric: Annotated[str, Field(max_length=64)] | None = Field(
+        default=None, description="The figure that is best at the winner; left out: roc_auc, or r2 of a Regression."
+    )
+    seed: int = Field(default=0, ge=0, le=2**31 - 1, description="Another seed draws other parameters.")
+    space: Annotated[
+        dict[Annotated[str, Field(max_length=128, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], Dimension],
+        Field(min_length=1, max_length=32),
+    ] = Field(description="What is tried, by the last step's parameters; step2__name is that of the second step.")
+
+    @model_validator(mode="after")
+    def _is_a_grid_of_values(self) -> Self:
+        drawn = [name for name, one in self.space.items() if one.values is None]
+        if self.method == "Grid" and drawn:
+            raise ValueError(f"Grid tries lists of values, and {', '.join(drawn)} is a range: use Random, or values")
+        if self.method == "Grid" and (self.trials is not None or self.combinations > 1000):
+            raise ValueError(f"Grid tries each of {self.combinations} combinations, at most 1000: leave trials out")
+        return self
+
+    @property
+    def combinations(self) -> int:
+        """How many a grid has."""
+        return math.prod(len(one.values or (None,)) for one in self.space.values())
 
 
-class Card(Part):
-    """What users of the model should know; kept with each version."""
+class Costs(Part):
+    """What a wrong answer costs, in any unit."""
 
-    intended_use: LongText = Field(default="", description="What it is for, and what not.")
-    limitations: LongText = Field(default="", description="Where it is weak.")
-    contact: Text = Field(default="", description="Whom to ask.")
+    false_positive: float = Field(default=1.0, ge=0, description="Of a positive answer that is wrong.")
+    false_negative: float = Field(default=1.0, ge=0, description="Of a negative answer that is wrong.")
+
+
+class Threshold(Part):
+    """From which probability on the positive class is predicted: write one of these."""
+
+    value: float | None = Field(default=None, ge=0, le=1, description="This probability.")
+    maximise: Literal["f1", "accuracy", "balanced_accuracy"] | None = Field(
+        default=None, description="The one at which this figure is best, on out-of-fold predictions."
+    )
+    costs: Costs | None = Field(
+        default=None, description="The one at which wrong answers cost least, on out-of-fold predictions."
+    )
+
+    @model_validator(mode="after")
+    def _is_one_way(self) -> Self:
+        if sum(one is not None for one in (self.value, self.maximise, self.costs)) != 1:
+            raise ValueError("a threshold is found in one way: write value, maximise or costs")
+        return self
 
 
 class ModelTrainingSpec(Part):
@@ -132,7 +187,18 @@ class ModelTrainingSpec(Part):
     pipeline: Annotated[tuple[Step, ...], Field(min_length=1, max_length=16)] = Field(
         description="Steps in order; the last one predicts, the others transform."
     )
+    search: Search | None = Field(
+        default=None, description="Parameters that are tried; left out: none but those given."
+    )
+    threshold: Threshold | None = Field(
+        default=None,
+        description="From which probability on the positive class is predicted, of two classes; left out: 0.5.",
+    )
     gates: Gates = Field(default=Gates(), description="What the model must keep.")
+    importance: Importance = Field(default=Importance(), description="How it is found out what the model goes by.")
+    tests: Annotated[tuple[BusinessTest, ...], Field(max_length=32)] = Field(
+        default=(), description="Rows whose answers are known, written by the business; each is a gate."
+    )
     card: Card = Field(default=Card(), description="What users of the model should know.")
     author: Annotated[str, Field(max_length=253)] | None = Field(default=None, description="Who answers for the model.")
     approval: Literal["Manual", "Automatic"] = Field(
@@ -169,9 +235,31 @@ class MetricResult(StatusPart):
 class GateResult(StatusPart):
     """A gate of the last finished run."""
 
-    name: Annotated[str, Field(max_length=64)] = Field(default="", description="Which limit.")
+    name: Annotated[str, Field(max_length=160)] = Field(default="", description="Which limit.")
     result: Annotated[str, Field(max_length=16)] = Field(default="", description="Passed, Failed or Inconclusive.")
+    value: float | None = Field(default=None, description="What was found.")
+    limit: float | None = Field(default=None, description="What was asked.")
+    source: Annotated[str, Field(max_length=16)] = Field(
+        default="spec", description="Who asks for it: spec, or policy (the namespace's merkhet-policy)."
+    )
     message: Text = Field(default="", description="The result in words, where it was not passed.")
+
+
+class SearchStatus(StatusPart):
+    """The search of the run at work, or of the last finished one."""
+
+    run: Annotated[str, Field(max_length=20)] = Field(default="", description="The run's key.")
+    metric: Annotated[str, Field(max_length=64)] = Field(
+        default="", description="The figure that is best at the winner."
+    )
+    trials: int = Field(default=0, description="How many were asked for.")
+    finished: int = Field(default=0, description="How many ended with a figure.")
+    best: int | None = Field(default=None, description="Number of the best trial, from 0.")
+    value: float | None = Field(default=None, description="Its figure: the mean over the folds.")
+    parameters: Annotated[dict[Annotated[str, Field(max_length=128)], AnyValue], Field(max_length=64)] = Field(
+        default_factory=dict, description="Its parameters."
+    )
+    message: Text = Field(default="", description="Why fewer ended than were asked for.")
 
 
 class ModelTrainingStatus(StatusPart):
@@ -188,8 +276,18 @@ class ModelTrainingStatus(StatusPart):
     figure: Annotated[str, Field(max_length=32)] | None = Field(
         default=None, description="The first of the metrics, to four digits: for people."
     )
-    gates: Annotated[tuple[GateResult, ...], Field(max_length=64)] = Field(
+    gates: Annotated[tuple[GateResult, ...], Field(max_length=128)] = Field(
         default=(), description="Gates of the last finished run."
+    )
+    search: SearchStatus | None = Field(default=None, description="What is known of the search.")
+    champion: int | None = Field(
+        default=None, description="The highest approved version of the model: what the next one is compared with."
+    )
+    policy: Annotated[tuple[Text, ...], Field(max_length=128)] = Field(
+        default=(), description="What the namespace's policy (ConfigMap merkhet-policy) asks of every model, in words."
+    )
+    warnings: Annotated[tuple[Text, ...], Field(max_length=16)] = Field(
+        default=(), description="What a person should know of the last finished run, and no gate forbids."
     )
     schedule: ScheduleStatus | None = Field(default=None, description="What is known of the schedule.")
     runs: Annotated[tuple[RunEntry, ...], Field(max_length=MAX_HISTORY + 3)] = Field(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from merkhet.kinds import apis
+from merkhet.kinds import apis, gates, runs
 from merkhet.kinds.kind import Cel, Column, Kind
 from merkhet.kinds.modelversion.observe import observe
 from merkhet.kinds.modelversion.plan import plan
 from merkhet.kinds.modelversion.report import report
 from merkhet.kinds.modelversion.types import ModelVersionSpec, ModelVersionStatus
+from merkhet.kinds.rules import DEADLINE, POD_LABELS
 
 KIND = Kind(
     api=apis.MODELVERSION,
@@ -18,7 +19,8 @@ KIND = Kind(
     observe=observe,
     plan=plan,
     report=report,
-    reads=(apis.MODELDEPLOYMENT, apis.POLICY, apis.POLICY_BINDING),
+    children=runs.CHILDREN,
+    reads=(*runs.READS, apis.FEATURESET, apis.MODELDEPLOYMENT, apis.MODELVERSION, apis.POLICY, apis.POLICY_BINDING),
     columns=(
         Column("Model", ".spec.record.model"),
         Column("Version", ".spec.record.version", "integer"),
@@ -41,6 +43,30 @@ KIND = Kind(
             "a decision names who made it: set approval.by to your user name",
             at=("spec", "approval"),
         ),
+        Cel(
+            "!has(oldSelf.evaluation) || has(self.evaluation)",
+            "how a model was judged stays with it: leave spec.evaluation, or bring the model as a new version",
+        ),
+        Cel(
+            "self == oldSelf",
+            "how a model is judged is written once: bring it as a new version to have it judged otherwise",
+            at=("spec", "evaluation"),
+        ),
+        *gates.rules("spec", "evaluation"),
+        Cel(
+            "!has(self.gates) || !has(self.gates.groups) || self.gates.groups.all(gate, has(self.sensitive) "
+            "&& gate.by in self.sensitive)",
+            "a gate on groups names a column that is not in evaluation.sensitive: add it there",
+            at=("spec", "evaluation"),
+        ),
+        Cel(
+            "!has(self.gates) || !has(self.gates.fairness) || self.gates.fairness.all(gate, has(self.sensitive) "
+            "&& gate.by in self.sensitive)",
+            "a gate on fairness names a column that is not in evaluation.sensitive: add it there",
+            at=("spec", "evaluation"),
+        ),
+        DEADLINE,
+        *POD_LABELS,
     ),
     name_length=52,
 )

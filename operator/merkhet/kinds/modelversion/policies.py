@@ -8,11 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from merkhet.api.meta import Body
-from merkhet.kinds.modelversion.types import Approval, DecisionName, Record
+from merkhet.kinds.modelversion.types import DecisionName, Judged, ModelVersionSpec, ModelVersionStatus, Record
 from merkhet.manifests import labels, names
 
 POLICY_MISSING = "PolicyMissing"
 AWAITING_APPROVAL = "AwaitingApproval"
+NOT_EVALUATED = "NotEvaluated"
+RAW = "store://raw/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +34,13 @@ class Fault:
     message: str
 
 
-def effective_decision(record: Record, approval: Approval, *, policy_in_force: bool) -> Decision:
+def effective_decision(spec: ModelVersionSpec, status: ModelVersionStatus, *, policy_in_force: bool) -> Decision:
     """The decision that counts.
 
     Where no admission policy asks who may decide, anybody who can edit a version could approve it: then nothing
-    but Pending counts.
+    but Pending counts. A model that was brought counts for nothing until it was judged, and for less if it failed.
     """
+    record, approval = completed(spec.record, status.evaluation), spec.approval
     who = f"version {record.version} of {record.model}"
     if not policy_in_force:
         return Decision(
@@ -47,11 +50,45 @@ def effective_decision(record: Record, approval: Approval, *, policy_in_force: b
             "with its binding guards approvals in this cluster; ask whoever installed Merkhet to install them "
             "(they are part of the chart)",
         )
+    if record.is_brought and (said := _of_brought(spec, status, who)) is not None:
+        return said
     if approval.decision == "Pending":
         return Decision("Pending", AWAITING_APPROVAL, f"{who} waits for somebody who may approve it{_gates(record)}")
     because = f": {approval.reason}" if approval.reason else ""
     return Decision(
         approval.decision, approval.decision, f"{who} was {approval.decision.lower()} by {approval.by}{because}"
+    )
+
+
+def _of_brought(spec: ModelVersionSpec, status: ModelVersionStatus, who: str) -> Decision | None:
+    """What stands before anybody's decision about a model that was not trained here."""
+    if spec.evaluation is None:
+        message = f"{who} was brought, and nobody has judged it: name rows and gates in spec.evaluation"
+        return Decision("Pending", NOT_EVALUATED, message)
+    if status.evaluation is None:
+        return Decision("Pending", NOT_EVALUATED, f"{who} was brought, and is judged before anybody may approve it")
+    failed = [gate.message or gate.name for gate in status.evaluation.gates if gate.result == "Failed"]
+    if failed:
+        return Decision("Rejected", "GateFailed", f"{who} was brought and failed its gates: {'; '.join(failed)}")
+    return None
+
+
+def completed(record: Record, found: Judged | None) -> Record:
+    """The record with what was found out: as that of a trained version is from the start."""
+    if found is None or not record.is_brought:
+        return record
+    place = f"blobs/sha256/{record.artifact.digest.removeprefix('sha256:')}"
+    return record.model_copy(
+        update={
+            "artifact": record.artifact.model_copy(update={"uri": place}),
+            "lineage": record.lineage.model_copy(update={"data": found.data}),
+            "metrics": found.metrics,
+            "gates": found.gates,
+            "reports": found.reports,
+            "rows": found.rows,
+            "warnings": found.warnings,
+            "champion": found.champion,
+        }
     )
 
 
@@ -84,6 +121,8 @@ def fault_of(name: str, marks: dict[str, str], record: Record) -> Fault | None:
             f"it is not served: kubectl label modelversion {name} {labels.MODEL}={record.model} --overwrite",
         )
     place = f"blobs/sha256/{record.artifact.digest.removeprefix('sha256:')}"
+    if record.is_brought and record.artifact.uri.startswith(RAW):
+        return None  # its bytes come to that place when it is judged
     if record.artifact.uri != place:
         return Fault(
             "RecordInconsistent",

@@ -7,8 +7,13 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from merkhet.api.base import Part, StatusPart
-from merkhet.api.fields import AnyValue, ColumnName, ComponentVersion, Digest, Name, Version, VersionName
+from merkhet.api.fields import AnyValue, ColumnName, ComponentVersion, Digest, Duration, Name, Version, VersionName
 from merkhet.contract import training as contract
+from merkhet.kinds.card import Card
+from merkhet.kinds.common import PodTemplate, Resources
+from merkhet.kinds.gates import BusinessTest, Gates, Importance
+from merkhet.kinds.references import FeatureSetReference
+from merkhet.kinds.run import RunEntry
 
 Word = Annotated[str, Field(max_length=128)]
 Line = Annotated[str, Field(max_length=512)]
@@ -24,7 +29,8 @@ class Artifact(Part):
     size: int = Field(ge=1, description="Size in bytes.")
     format: Literal["onnx"] = Field(default="onnx", description="What the bytes are.")
     uri: Annotated[str, Field(max_length=1024)] = Field(
-        description="Where the bytes stand in the store: blobs/sha256/ and the digest's hex digits."
+        description="Where the bytes stand in the store: blobs/sha256/ and the digest's hex digits; of a model that is "
+        "brought, store://raw/ and the path of a file that was put there."
     )
 
 
@@ -123,11 +129,27 @@ class Metric(Part):
 class Gate(Part):
     """A limit that the model had to keep."""
 
-    name: Word = Field(description="What was judged.")
+    name: Annotated[str, Field(max_length=160)] = Field(description="What was judged.")
     result: Literal["Passed", "Failed", "Inconclusive"] = Field(description="Whether the limit was kept.")
     value: float | None = Field(default=None, description="What was found.")
     limit: float | None = Field(default=None, description="What was asked.")
     message: Text = Field(default="", description="The result in words.")
+    source: Literal["spec", "policy"] = Field(
+        default="spec", description="Who asked for it: the spec, or the namespace's policy."
+    )
+
+
+class SearchResult(Part):
+    """What came of the search for parameters."""
+
+    metric: Word = Field(description="The figure that is best at the winner.")
+    trials: int = Field(description="How many were asked for.")
+    finished: int = Field(description="How many ended with a figure.")
+    best: int = Field(description="Number of the best trial, from 0.")
+    value: float = Field(description="Its figure: the mean over the folds.")
+    parameters: Annotated[dict[str, AnyValue], Field(max_length=64)] = Field(
+        default_factory=dict, description="Its parameters."
+    )
 
 
 class Usage(Part):
@@ -157,12 +179,24 @@ class Record(Part):
         default=(), description="Limits it had to keep, and whether it did."
     )
     reports: Annotated[dict[str, Digest], Field(max_length=32)] = Field(
-        default_factory=dict, description="Digests of what was written about it, by name: golden, evaluation."
+        default_factory=dict,
+        description="Digests of what was written about it, by name: golden, evaluation, importance, card, cardText, "
+        "heldOut, tests.",
     )
     rows: Annotated[dict[str, int], Field(max_length=16)] = Field(
         default_factory=dict, description="How many rows it was trained and tested on."
     )
+    warnings: Annotated[tuple[Text, ...], Field(max_length=16)] = Field(
+        default=(), description="What a person should know, and no gate forbids."
+    )
+    search: SearchResult | None = Field(default=None, description="What came of the search for parameters.")
+    champion: Version | None = Field(default=None, description="The version that it was compared with.")
     usage: Usage = Field(default_factory=Usage, description="What the training used.")
+
+    @property
+    def is_brought(self) -> bool:
+        """Whether no training of this namespace made it."""
+        return not self.lineage.training
 
     @classmethod
     def of(cls, result: contract.TrainingResult, *, cost: float | None = None) -> Record:
@@ -187,11 +221,64 @@ class Approval(Part):
     )
 
 
+class Judging(Part):
+    """How a model that was brought is judged: on which rows, and by what."""
+
+    feature_set: FeatureSetReference = Field(
+        description="Rows that the model has not learned from; whoever brings it answers for that."
+    )
+    target: ColumnName = Field(description="The column that it predicts.")
+    sensitive: Annotated[tuple[ColumnName, ...], Field(max_length=16)] = Field(
+        default=(), description="Columns whose groups are judged each for itself."
+    )
+    sample_weight: ColumnName | None = Field(default=None, description="A column of how much each row counts.")
+    gates: Gates = Field(default=Gates(), description="What the model must keep, as in a ModelTraining.")
+    importance: Importance = Field(default=Importance(), description="How it is found out what the model goes by.")
+    tests: Annotated[tuple[BusinessTest, ...], Field(max_length=32)] = Field(
+        default=(), description="Rows whose answers are known, written by the business; each is a gate."
+    )
+    card: Card = Field(default=Card(), description="What users of the model should know.")
+
+
 class ModelVersionSpec(Part):
     """A version of a model: its record and the decision about it."""
 
     record: Record = Field(description="What the version is: written once, never changed.")
+    evaluation: Judging | None = Field(
+        default=None,
+        description="Of a model that was brought, not trained here: how it is judged before anybody may approve it.",
+    )
+    suspend: bool = Field(default=False, description="Judge nothing; what runs goes on.")
+    deadline: Duration = Field(default="1h", description="How long the judging may take over all its tries.")
+    retries: int = Field(default=2, ge=0, le=10, description="How often it is tried again after a failure.")
+    resources: Resources = Field(default=Resources(), description="What the judging pod asks for and may use.")
+    pod_template: PodTemplate = Field(default=PodTemplate(), description="Where the judging pod goes.")
     approval: Approval = Field(default=Approval(), description="Whether the version may be served.")
+
+
+class Judged(StatusPart):
+    """What was found out about a model that was brought: what the record of a trained one has from the start."""
+
+    run: Annotated[str, Field(max_length=20)] = Field(default="", description="The run's key.")
+    metrics: Annotated[tuple[Metric, ...], Field(max_length=128)] = Field(
+        default=(), description="Figures on the rows it was judged on, the main one first."
+    )
+    gates: Annotated[tuple[Gate, ...], Field(max_length=128)] = Field(
+        default=(), description="Limits it had to keep, and whether it did."
+    )
+    reports: Annotated[dict[str, Digest], Field(max_length=32)] = Field(
+        default_factory=dict, description="Digests of what was written about it, by name."
+    )
+    rows: Annotated[dict[str, int], Field(max_length=16)] = Field(
+        default_factory=dict, description="How many rows it was judged on."
+    )
+    warnings: Annotated[tuple[Text, ...], Field(max_length=16)] = Field(
+        default=(), description="What a person should know, and no gate forbids."
+    )
+    data: Annotated[tuple[DataVersion, ...], Field(max_length=64)] = Field(
+        default=(), description="The version of the FeatureSet that it was judged on."
+    )
+    champion: Version | None = Field(default=None, description="The version that it was compared with.")
 
 
 class ModelVersionStatus(StatusPart):
@@ -203,6 +290,10 @@ class ModelVersionStatus(StatusPart):
     )
     figure: Annotated[str, Field(max_length=32)] | None = Field(
         default=None, description="The first of the record's metrics, to four digits: for people."
+    )
+    evaluation: Judged | None = Field(default=None, description="Of a model that was brought: what was found out.")
+    runs: Annotated[tuple[RunEntry, ...], Field(max_length=8)] = Field(
+        default=(), description="Of a model that was brought: the runs that judged it, newest first."
     )
     served_by: Annotated[tuple[VersionName, ...], Field(max_length=100)] = Field(
         default=(), description="Names of the ModelDeployments that serve it."

@@ -12,6 +12,8 @@ ROLE = "store"
 CONTAINER = "store"
 # Copying and hashing files piece by piece; an estimate with room to spare, not a measurement.
 AMOUNTS = pods.amounts("10m", "64Mi", cpu_limit="1", memory_limit="512Mi")
+# Whether the store's folders are there: the gateway makes them, and a volume that hangs answers no more.
+STANDS: Body = {"exec": {"command": ["test", "-d", f"{STORE_PATH}/blobs"]}}
 
 
 def claim(setup: Setup) -> Body:
@@ -56,8 +58,8 @@ def gateway(setup: Setup, namespace: str) -> Body:
                         pull_policy=setup.pull_policy,
                         variables={"HOME": SCRATCH_PATH, NAMESPACE_VARIABLE: namespace},
                         mounts=[volumes.store_mount(), volumes.scratch_mount(), volumes.live_mount()],
-                        readinessProbe=_stands(period_seconds=5),
-                        livenessProbe=_stands(period_seconds=60),
+                        readinessProbe=pods.probe(STANDS, period=5),
+                        livenessProbe=pods.probe(STANDS, period=60),
                     )
                 ],
                 volumes=[volumes.store(), volumes.scratch(), volumes.live()],
@@ -66,9 +68,3 @@ def gateway(setup: Setup, namespace: str) -> Body:
             ),
         },
     }
-
-
-def _stands(*, period_seconds: int) -> Body:
-    """Whether the store's folders are there: the gateway makes them, and a volume that hangs answers no more."""
-    command = ["test", "-d", f"{STORE_PATH}/blobs"]
-    return {"exec": {"command": command}, "periodSeconds": period_seconds, "timeoutSeconds": 5}

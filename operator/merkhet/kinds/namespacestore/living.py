@@ -31,13 +31,20 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 def live_map(
-    objects: Objects, former: Body | None, now: datetime, *, namespace: str = "", serving: Iterable[Body] = ()
+    objects: Objects,
+    former: Body | None,
+    now: datetime,
+    *,
+    namespace: str = "",
+    serving: Iterable[Body] = (),
+    least: int = 1,
 ) -> Body:
     """The ConfigMap with the list; the former one's content where nothing has changed.
 
-    ``serving`` are the Deployments that serve models: they need theirs even when its version is gone.
+    ``serving`` are the Deployments that serve models: they need theirs even when its version is gone. ``least`` is how
+    many versions of each FeatureSet are kept whatever it says.
     """
-    wanted = bounded(live_list(objects, timestamp(now), namespace=namespace, serving=serving))
+    wanted = bounded(live_list(objects, timestamp(now), namespace=namespace, serving=serving, least=least))
     before = told(former)
     if before is not None and before.model_copy(update={"made": wanted.made}) == wanted:
         wanted = before
@@ -49,10 +56,13 @@ def live_map(
     }
 
 
-def live_list(objects: Objects, made: str, *, namespace: str = "", serving: Iterable[Body] = ()) -> LiveList:
+def live_list(
+    objects: Objects, made: str, *, namespace: str = "", serving: Iterable[Body] = (), least: int = 1
+) -> LiveList:
     """All that keeps something in the store."""
     features, trainings = objects[FEATURESET], objects[MODELTRAINING]
-    pins = {pin for body in (*features, *trainings) for pin in _pins(body)}
+    judging = (_judging(body) for body in objects[MODELVERSION])
+    pins = {pin for body in (*features, *trainings, *judging) for pin in _pins(body)}
     needed = digests([_needs(body) for api in KINDS for body in objects[api]])
     return LiveList(
         complete=True,
@@ -60,7 +70,7 @@ def live_list(objects: Objects, made: str, *, namespace: str = "", serving: Iter
         namespace=namespace,
         kinds=tuple(api.kind for api in KINDS),
         objects=tuple(_living(api, body) for api in KINDS for body in objects[api]),
-        keep={_name(body): int((_spec(body).get("history") or {}).get("keep", KEEP)) for body in features},
+        keep={_name(body): max(least, int((_spec(body).get("history") or {}).get("keep", KEEP))) for body in features},
         pins=tuple(PinnedVersion(feature_set=name, version=version) for name, version in sorted(pins)),
         needed=tuple(sorted(needed.union(_pinned(features, pins), _served(serving)))),
     )
@@ -107,10 +117,16 @@ def _begun(body: Body) -> Iterator[Body]:
 
 
 def _needs(body: Body) -> Any:
-    """Where the digests stand that an object needs: the record of a version, and what runs are being started on."""
+    """Where the digests stand that an object needs: a version's record or evaluation, and what runs are started on."""
     record = _spec(body).get("record") or {}
     inputs = [run.get("inputs") for run in _begun(body)]
-    return [[record[part] for part in NEEDED if part in record], inputs]
+    found = (body.get("status") or {}).get("evaluation") or {}
+    return [[record[part] for part in NEEDED if part in record], [found.get("reports"), found.get("data")], inputs]
+
+
+def _judging(body: Body) -> Body:
+    """A version as if its spec were how it is judged: its record names no FeatureSet by number, and is long."""
+    return {**body, "spec": _spec(body).get("evaluation") or {}}
 
 
 def _pins(body: Body) -> Iterator[tuple[str, int]]:

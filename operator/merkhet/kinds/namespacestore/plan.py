@@ -15,7 +15,9 @@ from merkhet.kinds.namespacestore.observe import NamespaceStore, Seen
 def plan(store: NamespaceStore, seen: Seen, now: datetime) -> Plan:
     """Claim, gateway, list. The claim outlives everything and is never written again: whoever enlarges it means it."""
     namespace = store.meta.namespace
-    living = live_map(seen.objects, seen.living, now, namespace=namespace, serving=seen.serving)
+    living = live_map(
+        seen.objects, seen.living, now, namespace=namespace, serving=seen.serving, least=seen.policy.versions_kept
+    )
     return Plan(
         (
             Child(CLAIM, claim(seen.setup), rule="create", owned=False),

@@ -10,6 +10,7 @@ from merkhet.kinds.apis import CONFIGMAP, DEPLOYMENT, SERVICE
 from merkhet.kinds.common import beside_store
 from merkhet.kinds.featureset.sharing import shared_with
 from merkhet.kinds.kind import Child, Setup
+from merkhet.kinds.servers import service
 from merkhet.manifests import sharing as manifests
 
 CHILDREN = (CONFIGMAP, DEPLOYMENT, SERVICE)
@@ -31,7 +32,7 @@ def children(features: Iterable[Body], setup: Setup) -> tuple[Child, ...]:
     return (
         Child(CONFIGMAP, manifests.grants(given), exact=(("data",),)),
         Child(DEPLOYMENT, server),
-        Child(SERVICE, manifests.service(), exact=(("spec", "selector"), ("spec", "ports"))),
+        service(manifests.service()),
     )
 
 

@@ -46,28 +46,45 @@ class Rows:
     columns: tuple[Column, ...]  # of the table
     features: Features
     target: Target
+    weights: npt.NDArray[np.float64] | None = None  # how much each row counts
+
+    @property
+    def described(self) -> FeaturesManifest:
+        """The manifest with what is known of joined columns, too."""
+        return self.manifest.model_copy(update={"columns": self.columns})
+
+    def is_personal(self, name: str) -> bool:
+        """Whether a column's values must not be shown."""
+        return any(column.personal for column in self.columns if column.name == name)
 
 
-def read(task: TrainingTask, store: Store) -> Rows:
-    """The rows that a task names; raises Refused naming the column that may not be used and why."""
+def read(task: TrainingTask, store: Store, features: Sequence[str] | None = None) -> Rows:
+    """The rows that a task names; raises Refused naming the column that may not be used and why.
+
+    ``features`` are those of a model that is there; left out: all that may be learned from.
+    """
     manifest = _manifest(task, store)
     table, columns = joined(task, manifest, store) if task.joins else (_stored(manifest, store), manifest.columns)
-    names = feature_names(task, manifest.model_copy(update={"columns": columns}))
+    offered = feature_names(task, manifest.model_copy(update={"columns": columns}))
+    names = offered if features is None else _asked_for(task, features, offered)
     if table.num_rows == 0:
         raise Refused(f"{_version(task)} has no rows; nothing can be learned from it", reason="NoRows")
     personal = any(column.personal for column in columns if column.name == task.target)
     target = _target(task, table.column(task.target), personal=personal)
-    return Rows(table, manifest, columns, features_of(table, names), target)
+    return Rows(table, manifest, columns, features_of(table, names), target, _weights(task, table))
 
 
 def feature_names(task: TrainingTask, manifest: FeaturesManifest) -> tuple[str, ...]:
     """The columns a model is fed with, in the manifest's order."""
     known = [column.name for column in manifest.columns]
-    for wanted, what in ((task.target, "target"), *((name, "excluded column") for name in task.exclude)):
+    named = [(task.target, "target"), *((name, "excluded column") for name in task.exclude)]
+    named += [(name, "sensitive column") for name in task.sensitive]
+    named += [(task.sample_weight, "sample weight")] if task.sample_weight else []
+    for wanted, what in named:
         if wanted not in known:
             raise Refused(f"{_version(task)} has no column {wanted}, which is the {what}{_hint(wanted, known)}",
                           reason="UnknownColumn")  # fmt: skip
-    never = {task.target, *task.exclude, *manifest.entity, manifest.timestamp, manifest.arrival}
+    never = {task.target, task.sample_weight, *task.exclude, *manifest.entity, manifest.timestamp, manifest.arrival}
     names = tuple(column.name for column in manifest.columns if column.name not in never and not column.personal)
     if not names:
         raise Refused(
@@ -76,6 +93,32 @@ def feature_names(task: TrainingTask, manifest: FeaturesManifest) -> tuple[str, 
             reason="NoFeatures",
         )
     return names
+
+
+def _asked_for(task: TrainingTask, features: Sequence[str], offered: Sequence[str]) -> tuple[str, ...]:
+    lacking = next((name for name in features if name not in offered), None)
+    if lacking is not None:
+        raise Refused(
+            f"the model takes {lacking}, which {_version(task)} does not offer as a feature{_hint(lacking, offered)}",
+            reason="UnknownColumn",
+        )
+    return tuple(features)
+
+
+def _weights(task: TrainingTask, table: pa.Table) -> npt.NDArray[np.float64] | None:
+    if task.sample_weight is None:
+        return None
+    name, column = task.sample_weight, _plain(table.column(task.sample_weight))
+    if not (pa.types.is_integer(column.type) or _is_float(column) or pa.types.is_decimal(column.type)):
+        raise Refused(
+            f"sample weight {name} is of type {column.type}; name a column of numbers", reason="MistypedColumn"
+        )
+    weights = _numbers(column)
+    wrong = int((~np.isfinite(weights) | (weights < 0)).sum())
+    if wrong or not weights.any():
+        found = f"is missing, infinite or negative in {wrong} rows" if wrong else "is nought in every row"
+        raise Refused(f"sample weight {name} {found}; give each row a number of nought or more", reason="InvalidWeight")
+    return weights
 
 
 def _stored(manifest: FeaturesManifest, store: Store) -> pa.Table:

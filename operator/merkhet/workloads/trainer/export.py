@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import onnx
 from onnx import AttributeProto, ModelProto, TensorProto
-from skl2onnx import convert_sklearn, update_registered_converter
-from skl2onnx.algebra.onnx_ops import OnnxIdentity
+from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import FloatTensorType, StringTensorType
+from sklearn.feature_selection import SelectorMixin
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from merkhet.errors import Refused
+from merkhet.workloads.trainer import converters  # noqa: F401 - registers our own
 from merkhet.workloads.trainer.features import INPUT, Features
-from merkhet.workloads.trainer.pipeline import Unchanged
 
 OPSET = {"": 21, "ai.onnx.ml": 3}
 DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
@@ -42,16 +42,16 @@ def convert(pipeline: Pipeline, features: Features) -> bytes:
     return bytes(model.SerializeToString())
 
 
-def _options(step: Any) -> Iterator[tuple[int, dict[str, Any]]]:
+def _options(pipeline: Pipeline) -> Iterator[tuple[int, dict[str, Any]]]:
     """Per step: probabilities as a matrix, and a scaler that divides, as scikit-learn's does, not multiplies."""
-    for _, part in getattr(step, "steps", ()):
-        yield from _options(part)
-    for _, part, _ in getattr(step, "transformers_", ()):
-        yield from _options(part)
-    if isinstance(step, StandardScaler):
-        yield id(step), {"div": "div"}
-    elif hasattr(step, "predict_proba") and not isinstance(step, Pipeline):
-        yield id(step), {"zipmap": False}
+    for part in fitted(pipeline):
+        if isinstance(part, StandardScaler):
+            yield id(part), {"div": "div"}
+        elif isinstance(part, SelectorMixin):
+            yield id(part), {}  # said, lest the converter take one that holds a classifier for one
+    final = pipeline.steps[-1][1]
+    if hasattr(final, "predict_proba"):
+        yield id(final), {"zipmap": False}
 
 
 def name_inputs(graph: onnx.GraphProto, names: Sequence[str]) -> None:
@@ -72,18 +72,36 @@ def _free(name: str, taken: set[str]) -> str:
 
 
 def settle_thresholds(pipeline: Pipeline) -> None:
-    """Round the thresholds of histogram trees down to float32, in place.
+    """Round the thresholds of histogram trees down to float32, in place, however deep they stand.
 
     For float32 inputs ``x <= t`` and ``x <= floor32(t)`` are the same, so scikit-learn answers as before; without it
     the converter rounds to nearest, and a value just above a threshold may take the other branch in ONNX.
     """
-    for stage in getattr(pipeline.steps[-1][1], "_predictors", ()):
-        for predictor in stage:
-            thresholds = predictor.nodes["num_threshold"]
-            rounded = thresholds.astype(np.float32)
-            above = rounded.astype(np.float64) > thresholds
-            rounded[above] = np.nextafter(rounded[above], np.float32(-np.inf))
-            predictor.nodes["num_threshold"] = rounded
+    predictors = (one for part in fitted(pipeline) for stage in getattr(part, "_predictors", ()) for one in stage)
+    for predictor in predictors:
+        thresholds = predictor.nodes["num_threshold"]
+        rounded = thresholds.astype(np.float32)
+        above = rounded.astype(np.float64) > thresholds
+        rounded[above] = np.nextafter(rounded[above], np.float32(-np.inf))
+        predictor.nodes["num_threshold"] = rounded
+
+
+def fitted(model: Any) -> Iterator[Any]:
+    """A model of scikit-learn and every one that stands somewhere inside of it."""
+    seen: set[int] = set()
+    waiting = [model]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, np.ndarray) and part.dtype == object:
+            part = part.ravel().tolist()
+        if isinstance(part, list | tuple):
+            waiting.extend(part)
+        elif isinstance(part, dict):
+            waiting.extend(part.values())
+        elif id(part) not in seen and hasattr(part, "__dict__") and type(part).__module__.startswith("sklearn."):
+            seen.add(id(part))
+            yield part
+            waiting.extend(vars(part).values())
 
 
 def check_is_self_contained(model: ModelProto) -> None:
@@ -126,16 +144,3 @@ def _initial_types(features: Features) -> list[tuple[str, Any]]:
         (f"column{position}", StringTensorType([None, 1]) if kind == "text" else FloatTensorType([None, 1]))
         for position, kind in enumerate(features.kinds)
     ]
-
-
-def _unchanged_shape(operator: Any) -> None:
-    shape = [None, sum(variable.type.shape[1] for variable in operator.inputs)]
-    operator.outputs[0].type = FloatTensorType(shape)
-
-
-def _unchanged_graph(scope: Any, operator: Any, container: Any) -> None:
-    node = OnnxIdentity(operator.inputs[0], op_version=container.target_opset, output_names=operator.outputs[:1])
-    node.add_to(scope, container)
-
-
-update_registered_converter(Unchanged, "MerkhetUnchanged", _unchanged_shape, _unchanged_graph)

@@ -46,8 +46,11 @@ class Features:
 
     def changed(self, name: str, value: Any) -> Features:
         """The same rows with one value in a column everywhere."""
+        return self.with_column(name, np.full_like(self.column(name), value))
+
+    def with_column(self, name: str, column: npt.NDArray[Any]) -> Features:
+        """The same rows with another column of that name."""
         at = self.names.index(name)
-        column = np.full_like(self.columns[at], value)
         return Features(self.names, self.kinds, (*self.columns[:at], column, *self.columns[at + 1 :]))
 
     def frame(self) -> Any:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from merkhet.contract.training import Golden, Signature
+from merkhet.workloads.trainer.evaluate import reaches
 from merkhet.workloads.trainer.features import INPUT, Features
 
 REQUESTS = 32
@@ -44,7 +45,7 @@ def labels(signature: Signature, scores: npt.NDArray[Any]) -> list[Any]:
         return [signature.classes[at] for at in scores.argmax(axis=1)]
     at = signature.classes.index(signature.positive)
     other = signature.classes[1 - at]
-    return [signature.positive if reached else other for reached in scores[:, at] >= signature.threshold]
+    return [signature.positive if reached else other for reached in reaches(scores[:, at], signature.threshold)]
 
 
 def _inputs(features: Features) -> dict[str, list[Any]]:

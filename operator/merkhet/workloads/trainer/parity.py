@@ -177,14 +177,30 @@ def _accepted(pair: Pair, rows: Features) -> Features:
 
 
 def _splits(model: Any) -> Iterator[tuple[int, float]]:
+    """Column and value of each split of a model and of those inside of it that are given the same columns."""
     for stage in getattr(model, "_predictors", ()):  # histogram gradient boosting
         for predictor in stage:
-            inner = predictor.nodes[predictor.nodes["is_leaf"] == 0]
-            yield from zip(inner["feature_idx"].tolist(), inner["num_threshold"].tolist(), strict=True)
-    members = np.ravel(np.asarray(getattr(model, "estimators_", model), dtype=object))
-    for tree in (member.tree_ for member in members if hasattr(member, "tree_")):
-        inner = tree.feature >= 0
-        yield from zip(tree.feature[inner].tolist(), tree.threshold[inner].tolist(), strict=True)
+            nodes = predictor.nodes[predictor.nodes["is_leaf"] == 0]
+            yield from zip(nodes["feature_idx"].tolist(), nodes["num_threshold"].tolist(), strict=True)
+    if hasattr(model, "tree_"):
+        parts = model.tree_.feature >= 0
+        yield from zip(model.tree_.feature[parts].tolist(), model.tree_.threshold[parts].tolist(), strict=True)
+    for member, columns in _members(model):
+        yield from ((at if columns is None else int(columns[at]), value) for at, value in _splits(member))
+
+
+def _members(model: Any) -> Iterator[tuple[Any, Any]]:
+    """What stands inside of a fitted model, with the columns that it sees of the model's own; None is all of them.
+
+    The final estimator of a stack is not among them: it is given what the others answer.
+    """
+    held = getattr(model, "estimators_", ())
+    several = held.ravel().tolist() if isinstance(held, np.ndarray) else list(held)
+    columns = getattr(model, "estimators_features_", None)  # of a bag
+    yield from zip(several, columns if columns is not None else [None] * len(several), strict=True)
+    yield from ((calibrated.estimator, None) for calibrated in getattr(model, "calibrated_classifiers_", ()))
+    if hasattr(model, "estimator_"):
+        yield model.estimator_, None
 
 
 def _number_edges(train: Features, name: str, free: bool, random: np.random.Generator) -> list[float]:

@@ -18,13 +18,29 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
 
-from merkhet.contract.estimators import ALLOWED, EstimatorKind, unknown_estimator, unknown_parameters
+from merkhet.contract.estimators import (
+    ALLOWED,
+    MANY_INNER,
+    ONE_INNER,
+    EstimatorKind,
+    fault_of,
+    inner,
+    names_of_members,
+)
 from merkhet.contract.training import Columns, Step, TaskName
 from merkhet.errors import Refused
 from merkhet.workloads.trainer.features import Features
 
-# What is the same in every pipeline: dense float32 between the steps, one seed, as many threads as the pod has cores.
 SEED = 0
+# What is the same in every pipeline: dense float32 between the steps, one seed, probabilities rather than votes. Voting
+# flattens only where it transforms, which it never does here, and has an ONNX form only without.
+FIXED: Mapping[str, Any] = {
+    "random_state": SEED,
+    "dtype": np.float32,
+    "sparse_output": False,
+    "voting": "soft",
+    "flatten_transform": False,
+}
 
 
 class Unchanged(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -88,9 +104,10 @@ def make(path: str, parameters: Mapping[str, Any], threads: int = 1) -> Any:
     module, _, name = path.rpartition(".")
     cls = getattr(importlib.import_module(module), name)
     takes = inspect.signature(cls.__init__).parameters
-    fixed = {"random_state": SEED, "n_jobs": threads, "dtype": np.float32, "sparse_output": False}
-    fixed = {key: value for key, value in fixed.items() if key in takes}
-    return cls(**{**fixed, **{key: _value(value) for key, value in parameters.items()}})
+    # One that holds others would start a process for each, with a copy of the rows; the threads are for those inside.
+    holder = any(name in takes for name in (*ONE_INNER, MANY_INNER))
+    fixed = {key: value for key, value in {**FIXED, "n_jobs": None if holder else threads}.items() if key in takes}
+    return cls(**{**fixed, **{key: _value(key, value, threads) for key, value in parameters.items()}})
 
 
 def plan_branches(steps: Sequence[Step], features: Features) -> list[Branch]:
@@ -133,9 +150,9 @@ def _check_steps(steps: Sequence[Step], last: EstimatorKind) -> None:
     if not steps:
         raise Refused("the pipeline has no step; give it one", reason="InvalidPipeline")
     for position, step in enumerate(steps, 1):
-        fault = unknown_estimator(step.estimator) or unknown_parameters(step.estimator, step.parameters)
-        if fault:
-            raise Refused(f"step {position}: {fault}", reason="InvalidPipeline")
+        fault = fault_of(step.estimator, step.parameters)
+        if fault is not None:
+            raise Refused(f"step {position}: {fault.message}", reason="InvalidPipeline")
         kind, wanted = ALLOWED[step.estimator].kind, last if position == len(steps) else "transformer"
         if kind != wanted:
             raise Refused(
@@ -178,17 +195,34 @@ def _transformer(branch: Branch, made: Sequence[Any], features: Features) -> tup
 
 
 def _checked(position: int, step: Step, threads: int) -> Any:
-    estimator = make(step.estimator, step.parameters, threads)
+    _check_values(f"step {position} ({step.estimator})", step.estimator, step.parameters)
+    return make(step.estimator, step.parameters, threads)
+
+
+def _check_values(where: str, path: str, parameters: Mapping[str, Any]) -> None:
+    """Raises Refused in scikit-learn's own words where a value is of a wrong type or range, however deep it stands."""
+    for one in inner(parameters):
+        _check_values(f"{where}, {one.place} ({one.estimator})", one.estimator, one.parameters)
     try:
-        estimator._validate_params()
+        make(path, parameters)._validate_params()
     except ValueError as error:
-        raise Refused(f"step {position} ({step.estimator}): {error}", reason="InvalidParameter") from error
-    return estimator
+        raise Refused(f"{where}: {error}", reason="InvalidParameter") from error
 
 
-def _value(value: Any) -> Any:
-    """A JSON value as scikit-learn wants it: its ranges and layer sizes are tuples."""
+def _value(name: str, value: Any, threads: int) -> Any:
+    """A JSON value as scikit-learn wants it: its ranges and layer sizes are tuples, its inner estimators are made."""
+    if name in ONE_INNER and value is not None:
+        return _made_inside(value, threads)
+    if name == MANY_INNER:
+        made = [_made_inside(member, threads) for member in value]
+        return list(zip(names_of_members(value), made, strict=True))
+    if name == "weights" and isinstance(value, list):
+        return np.asarray(value)  # the converter calculates with those of an ensemble
     return tuple(value) if isinstance(value, list) else value
+
+
+def _made_inside(written: Mapping[str, Any], threads: int) -> Any:
+    return make(written["estimator"], written.get("parameters") or {}, threads)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -26,7 +26,7 @@ def test_rows(split: Split, table: pa.Table, manifest: FeaturesManifest) -> npt.
     """True for the rows to test on; raises Refused where the method does not fit the rows."""
     if split.method == "Time":
         return _last(split, table, manifest)
-    columns = _hashed_columns(split, table, manifest)
+    columns = hashed_columns(split, table, manifest)
     text = canonical_text(table, columns)
     if split.method == "Random" and manifest.entity and (repeated := len(text) - pc.count_distinct(text).as_py()):
         entity = ", ".join(manifest.entity)
@@ -67,7 +67,8 @@ def canonical_text(table: pa.Table, columns: Sequence[str]) -> pa.StringArray:
     return joined.combine_chunks() if isinstance(joined, pa.ChunkedArray) else joined
 
 
-def _hashed_columns(split: Split, table: pa.Table, manifest: FeaturesManifest) -> list[str]:
+def hashed_columns(split: Split, table: pa.Table, manifest: FeaturesManifest) -> list[str]:
+    """The columns whose values say on which side of the split a row is, under Random and Group."""
     if split.method == "Group":
         if split.column is None or split.column not in table.column_names:
             raise Refused(

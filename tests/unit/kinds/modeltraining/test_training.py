@@ -78,8 +78,9 @@ def test_the_task_says_all_that_the_pod_must_know() -> None:
     assert task["run"]["image"] == "merkhet/trainer:1"
     assert task["data"] == {"featureSet": "employment", "version": 1, "digest": f"sha256:{1:064x}"}
     assert task["split"] == {"method": "Group", "column": "AGEP", "testFraction": 0.3, "seed": 7}
-    assert task["metrics"] == [{"name": "roc_auc", "min": 0.85}]
-    assert (task["model"], task["maxParityDifference"], task["author"]) == ("employment", 0.001, "dana@example.com")
+    assert task["gates"]["metrics"] == [{"name": "roc_auc", "min": 0.85, "source": "spec"}]
+    assert task["gates"]["parity"] == {"maxDifference": 0.001, "source": "spec"}
+    assert (task["model"], task["author"]) == ("employment", "dana@example.com")
     assert task["card"] == {"intendedUse": "to show"}
 
 
@@ -251,6 +252,24 @@ FAULTS: dict[str, tuple[Body, str, tuple[str, ...]]] = {
         pipeline({"estimator": "sklearn.impute.SimpleImputer", "columns": ["AGE"]}, BOOSTING),
         "ColumnMissing",
         ("AGE", "step 1"),
+    ),
+    "a search for an unknown parameter": (
+        {"search": {"space": {"max_dept": {"values": [3]}}}},
+        "UnknownParameter",
+        ("spec.search.space.max_dept", "did you mean", "max_depth"),
+    ),
+    "a search for a parameter of a step that has another": (
+        {
+            **pipeline({"estimator": "sklearn.impute.SimpleImputer"}, BOOSTING),
+            "search": {"space": {"step1__max_depth": {"integers": [3, 9]}}},
+        },
+        "UnknownParameter",
+        ("step1__max_depth", "SimpleImputer"),
+    ),
+    "a search for a parameter of no step": (
+        {"search": {"space": {"step2__max_depth": {"integers": [3, 9]}}}},
+        "UnknownParameter",
+        ("no step 2", "has 1"),
     ),
     "a version that does not exist": (
         {"data": {"featureSet": {"name": "employment", "version": 9}, "target": "employed"}},

@@ -46,6 +46,18 @@ def test_a_version_needs_its_artifact_its_reports_and_its_data() -> None:
     assert set(listed(make.modelversion(3)).needed) == {make.DIGEST, "sha256:" + "b" * 64, f"sha256:{1:064x}"}
 
 
+def test_a_version_that_was_brought_needs_what_its_evaluation_found() -> None:
+    found = {"reports": {"golden": "sha256:" + "d" * 64}, "data": [{"digest": "sha256:" + "e" * 64}]}
+    body = {**make.modelversion(3), "status": {"evaluation": found}}
+    assert {"sha256:" + "d" * 64, "sha256:" + "e" * 64} <= set(listed(body).needed)
+
+
+def test_the_rows_that_a_version_is_judged_on_are_pinned() -> None:
+    body = make.modelversion(3)
+    body["spec"]["evaluation"] = {"featureSet": {"name": "employment", "version": 4}, "target": "employed"}
+    assert listed(body).pins == (PinnedVersion(feature_set="employment", version=4),)
+
+
 def test_each_feature_set_says_how_many_versions_it_keeps() -> None:
     live = listed(make.featureset("adults", spec={"history": {"keep": 3}}), make.featureset("regions"))
     assert live.keep == {"adults": 3, "regions": KEEP}

@@ -97,8 +97,8 @@ class Scene:
 
     @property
     def job(self) -> Body:
-        """The one Job."""
-        jobs = self.jobs
+        """The one Job of a run's own."""
+        jobs = [job for job in self.jobs if "merkhet.dev/part" not in job["metadata"]["labels"]]
         assert len(jobs) == 1, [job["metadata"]["name"] for job in jobs]
         return jobs[0]
 

@@ -165,3 +165,31 @@ def test_a_long_log_is_cut_to_its_end() -> None:
     found = course(FAILED, pods=(long,))
     assert found.message.endswith("the cause")
     assert len(found.message) < 1000
+
+
+WAITING = {"conditions": [{**UNSCHEDULABLE, "lastTransitionTime": "2026-11-22T11:00:00Z"}]}
+OF_MANY: dict[str, tuple[tuple[dict[str, Any], ...], str, bool]] = {
+    "no pod": ((), "Starting", False),
+    "one at work": ((pod({"running": {}}),), "Running", False),
+    "one at work, another that no node takes": ((pod({"running": {}}), pod({}, **WAITING)), "Running", False),
+    "one that has ended, another that no node takes": (
+        (pod({"terminated": {"exitCode": 0}}), pod({}, **WAITING)),
+        "Starting",
+        True,
+    ),
+    "all that there are have ended": ((pod({"terminated": {"exitCode": 1}}),), "Starting", False),
+}
+
+
+@pytest.mark.parametrize(("pods", "phase", "stuck"), OF_MANY.values(), ids=OF_MANY)
+def test_a_job_of_many_is_held_up_where_none_of_its_pods_is_at_work(
+    pods: tuple[dict[str, Any], ...], phase: str, stuck: bool
+) -> None:
+    found = jobs.course_of_many({**JOB, "status": {}}, pods, make.NOW)
+    assert (found.phase, found.stuck) == (phase, stuck)
+
+
+def test_a_refusal_is_told_from_other_failures() -> None:
+    for reason, refused in (("PodFailurePolicy", True), ("FailedIndexes", False)):
+        job = {**JOB, "status": {"conditions": [make.condition("Failed", reason)]}}
+        assert jobs.refused(job) is refused

@@ -247,6 +247,14 @@ def test_other_content_under_the_same_version_is_refused_with_both_digests(place
     assert document.resolve(place.store, "preparation", "1")[1] == first.digest
 
 
+def test_an_old_version_comes_back_only_as_it_was_left(place: Bench) -> None:
+    first = place.sklearn()
+    place.sql(BAND, banded(0, 1), version="2")
+    with pytest.raises(Refused, match=f"it stands for {first.digest} and this is sha256:"):
+        place.sql(BAND, banded(0, 1), version="1")
+    assert place.sklearn().digest == first.digest
+
+
 def test_a_version_that_is_taken_is_told_before_the_examples_are_tried(place: Bench) -> None:
     place.sklearn()
     with pytest.raises(Refused, match="is taken") as refused:

@@ -17,6 +17,7 @@ from merkhet.contract.online import OnlinePointer
 from merkhet.errors import Refused
 from merkhet.store import paths
 from merkhet.workloads.features import online
+from merkhet.workloads.features.blobs import Files
 from merkhet.workloads.features.tables import Telling
 from merkhet.workloads.online.file import File
 from merkhet.workloads.online.table import FileTable, open_verified
@@ -164,7 +165,9 @@ def offered(shop: Workshop, table: pa.Table) -> None:
     shop.store.create(paths.feature_manifest("adults", 1), manifest.dump().encode())
     task = shop.task(SOURCE, arrival="known", **BY_TIME)
     made = FeaturesResult(number=1, digest="sha256:1", rows=table.num_rows, columns=columns, created="")
-    desk = online.Desk(shop.store, shop.places.scratch, Telling(shop.places.store, personal=False), shop.said.append)
+    desk = online.Desk(
+        Files(shop.store), shop.places.scratch, Telling(shop.places.store, personal=False), shop.said.append
+    )
     assert online.offer(task, made, desk).online
 
 
