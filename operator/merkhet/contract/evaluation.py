@@ -111,7 +111,7 @@ class Latency(Message):
 
     p50: float
     p99: float
-    calls: int
+    calls: int  # in all rounds; the figures are of the quietest one
 
 
 class ChampionComparison(Message):
