@@ -43,18 +43,25 @@ def run(asked: argparse.Namespace, kubectl: Kubectl) -> int:
 
 
 def summary(body: dict[str, Any]) -> str:
-    """What a person needs to see before deciding."""
+    """What a person needs to see before deciding; of a model that was brought, what its evaluation found."""
     record = body["spec"]["record"]
-    metrics = [f"  {metric['name']:<12} {_figure(metric)}" for metric in record.get("metrics", [])]
-    gates = [
-        f"  {gate['result']:<12} {gate['name']} {gate.get('message', '')}".rstrip() for gate in record.get("gates", [])
-    ]
-    data = [
-        f"  {entry['featureSet']} version {entry['version']}" for entry in record.get("lineage", {}).get("data", [])
-    ]
-    author = record.get("lineage", {}).get("author") or "nobody named"
-    parts = [f"{record['model']} version {record['version']}, by {author}", "metrics", *metrics]
-    return "\n".join([*parts, *(["gates", *gates] if gates else []), *(["data", *data] if data else [])])
+    lineage, judged = record.get("lineage", {}), (body.get("status") or {}).get("evaluation") or {}
+    found = {**record, "data": lineage.get("data"), **judged}
+    told = {
+        "metrics": [f"  {metric['name']:<12} {_figure(metric)}" for metric in found.get("metrics") or ()],
+        "gates": [f"  {gate['result']:<12} {_asked(gate)}" for gate in found.get("gates") or ()],
+        "data": [f"  {entry['featureSet']} version {entry['version']}" for entry in found.get("data") or ()],
+        "worth knowing": [f"  {warning}" for warning in found.get("warnings") or ()],
+    }
+    brought = not lineage.get("training")
+    how = f", brought{'' if judged else ' and not judged yet: a decision counts for nothing before'}" if brought else ""
+    lines = [f"{record['model']} version {record['version']}, by {lineage.get('author') or 'nobody named'}{how}"]
+    return "\n".join([*lines, *(line for title, part in told.items() if part for line in (title, *part))])
+
+
+def _asked(gate: dict[str, Any]) -> str:
+    whose = " (policy)" if gate.get("source") == "policy" else ""
+    return f"{gate['name']}{whose} {gate.get('message', '')}".rstrip()
 
 
 def _figure(metric: dict[str, Any]) -> str:
