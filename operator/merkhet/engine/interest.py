@@ -39,7 +39,7 @@ Question = Named | Labelled | Controlled
 
 
 class Interest:
-    """Who asked what in its last pass; owners are interested in their children without asking."""
+    """Who asks what, from the moment it is asked; owners are interested in their children without asking."""
 
     def __init__(self, kinds: Iterable[Kind]) -> None:
         self._kinds = {kind.api.kind: kind for kind in kinds}
@@ -48,8 +48,14 @@ class Interest:
         self._askers: dict[Question, set[Key]] = {}
         self._selections: dict[tuple[str, str], dict[Labelled, None]] = {}
 
+    def asks(self, key: Key, question: Question) -> None:
+        """Remember a question of a pass that goes on: what it is about may change before the pass is over."""
+        known = self._asked.get(key, frozenset())
+        if question not in known:
+            self.asked(key, known | {question})
+
     def asked(self, key: Key, questions: frozenset[Question]) -> None:
-        """Remember what a pass asked, in place of what the one before asked."""
+        """Remember what a pass that is over asked, in place of what the one before asked."""
         before = self._asked.get(key, frozenset())
         if before == questions:
             return

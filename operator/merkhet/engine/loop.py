@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from pydantic import ValidationError
@@ -155,7 +156,7 @@ class Loop:
         meta = Meta.of(body)
         if meta.deleted is not None:
             return Looked("Deleting")
-        sight = Sight(self._setup, self._cache, self._unwatched)
+        sight = Sight(self._setup, self._cache, self._unwatched, partial(self._interest.asks, key))
         try:
             return await self._look(kind, key, body, meta, sight)
         finally:

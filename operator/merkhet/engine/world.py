@@ -20,10 +20,14 @@ FRESH = 60.0
 class Sight:
     """The world as one pass sees it: implements ``kinds.kind.World``."""
 
-    def __init__(self, setup: Setup, cache: Cache, unwatched: Unwatched) -> None:
+    def __init__(
+        self, setup: Setup, cache: Cache, unwatched: Unwatched, asks: Callable[[Question], None] = lambda _: None
+    ) -> None:
+        """``asks`` is told of each question before it is answered."""
         self._setup = setup
         self._cache = cache
         self._unwatched = unwatched
+        self._asks = asks
         self._questions: set[Question] = set()
 
     @property
@@ -38,28 +42,33 @@ class Sight:
 
     def ask_for(self, keys: Iterable[Key]) -> None:
         """Remember that these matter, without reading them."""
-        self._questions.update(map(Named, keys))
+        for key in keys:
+            self._ask(Named(key))
 
     def get(self, api: Api, namespace: str, name: str) -> Body | None:
         """An object from the cache, or None."""
         key = Key(api.kind, namespace, name)
-        self._questions.add(Named(key))
+        self._ask(Named(key))
         return self._cache.get(key)
 
     def select(self, api: Api, namespace: str, labels: Mapping[str, str]) -> list[Body]:
         """The objects that carry all these labels, from the cache, by name."""
-        self._questions.add(Labelled(api.kind, namespace, frozenset(labels.items())))
+        self._ask(Labelled(api.kind, namespace, frozenset(labels.items())))
         return self._cache.select(api, namespace, labels)
 
     def owned(self, api: Api, uid: str) -> list[Body]:
         """The objects of this kind whose controller has this uid, from the cache, by name."""
-        self._questions.add(Controlled(api.kind, uid))
+        self._ask(Controlled(api.kind, uid))
         return self._cache.owned(uid, api)
 
     async def read(self, api: Api, namespace: str | None, name: str) -> Body | None:
         """An object as the API server has it now, a minute old at most."""
-        self._questions.add(Named(Key(api.kind, namespace or "", name)))
+        self._ask(Named(Key(api.kind, namespace or "", name)))
         return await self._unwatched.read(api, namespace, name)
+
+    def _ask(self, question: Question) -> None:
+        self._questions.add(question)
+        self._asks(question)
 
 
 class Unwatched:

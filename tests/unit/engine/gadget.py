@@ -62,7 +62,9 @@ async def observe(resource: GadgetResource, world: World) -> Seen:
         return Seen()
     if spec.needs == "policy":
         return Seen(policy=await world.read(POLICY, None, "guard"))
-    return Seen(needed=world.get(GADGET, namespace, spec.needs))
+    needed = world.get(GADGET, namespace, spec.needs)
+    # Between what is read first and the end of a pass, something else may be waited for.
+    return Seen(needed, policy=await world.read(POLICY, None, "guard") if spec.text == "asks" else None)
 
 
 def plan(resource: GadgetResource, seen: Seen, _now: datetime) -> Plan:

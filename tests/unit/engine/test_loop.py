@@ -309,6 +309,29 @@ def test_who_asked_for_something_that_does_not_exist_is_looked_at_when_it_does()
     assert status(rig, "needy")["phase"] == "Ready"
 
 
+def test_what_changes_in_the_midst_of_the_first_pass_that_asks_for_it_is_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rig = settled(gadget("needy", needs="needed", text="asks"))
+    rig.restart()
+    needy, get = Key("Gadget", SHOP, "needy"), rig.cluster.get
+
+    async def meanwhile(api: Api, namespace: str | None, name: str) -> Body:
+        if api == POLICY and rig.cluster.find(GADGET, SHOP, "needed") is None:
+            rig.cluster.put(GADGET, gadget("needed"))
+            rig.deliver()
+        return await get(api, namespace, name)
+
+    async def one_pass() -> None:
+        await rig.start()
+        assert rig.engine.queue.next() == needy
+        await rig.engine.loop.once(needy)
+
+    monkeypatch.setattr(rig.cluster, "get", meanwhile)
+    run(one_pass())
+    assert needy in iter(rig.engine.queue.next, None)
+
+
 def test_who_read_something_unwatched_is_looked_at_when_it_changes() -> None:
     rig = settled(gadget("guarded", needs="policy"))
     before = rig.passes
