@@ -79,16 +79,18 @@ def trainings(count: int) -> Iterator[Body]:
                 "spec.pipeline": [*PREPARED, step],
                 "spec.gates": {"metrics": [{"name": "roc_auc", "min": 0.5}]},
                 "spec.importance": {"rows": 200},
+                # Some at a time find room on a small node, and the others wait for it: that is the queue.
+                "spec.resources": {"requests": {"cpu": "100m", "memory": "512Mi"}},
                 "spec.schedule": None,
             },
         )
 
 
 def waiting(tenant: Tenant) -> list[str]:
-    """Those that have not ended; raises Failed for one that is at fault."""
+    """Those that have not ended; raises Failed for one that is at fault. To wait for room on the node is none."""
     found = tenant.find("modeltrainings")
     for body in found:
-        if says(body, "Stalled", "True"):
+        if says(body, "Stalled", "True") and not says(body, "Stalled", "True", "Unschedulable"):
             raise Failed(f"{body['metadata']['name']} is at fault: {json.dumps(body['status'])[:2000]}")
     return [body["metadata"]["name"] for body in found if not says(body, "Ready", "True")]
 
